@@ -1,0 +1,28 @@
+/** Where randomness comes from. Always passed in; outside tests it is {@link cryptoRandom}. */
+export interface Random {
+  /** @param length number of bytes, at most 65,536 */
+  bytes(length: number): Uint8Array
+}
+
+/** The platform's CSPRNG (Web Crypto). */
+export function cryptoRandom(): Random {
+  return { bytes: (length) => globalThis.crypto.getRandomValues(new Uint8Array(length)) }
+}
+
+/** An identifier of 128 random bits as 32 hex digits, for stanza ids and the like. */
+export function randomId(random: Random): string {
+  let text = ""
+  for (const byte of random.bytes(16)) text += byte.toString(16).padStart(2, "0")
+  return text
+}
+
+/** A uniformly distributed integer from `min` to `max`, both included; `max - min` below 2^32. */
+export function randomInteger(random: Random, min: number, max: number): number {
+  const span = max - min + 1
+  const limit = Math.floor(2 ** 32 / span) * span
+  for (;;) {
+    const bytes = random.bytes(4)
+    const value = new DataView(bytes.buffer, bytes.byteOffset, 4).getUint32(0)
+    if (value < limit) return min + (value % span)
+  }
+}

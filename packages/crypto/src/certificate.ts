@@ -1,0 +1,31 @@
+import type { Certificate } from "@aurochs/core"
+
+/** A User ID with what the certificate itself says of it. Only `valid` counts: anyone can graft an unsigned one. */
+export interface UserId {
+  /** Verbatim, e.g. `xmpp:juliet@example.org` (XEP-0373 §8.5). */
+  readonly text: string
+  readonly status: "valid" | "revoked" | "expired" | "unsigned"
+}
+
+/** What a certificate says, judged at one moment (`now` of the call). */
+export interface CertificateInfo extends Certificate {
+  readonly userIds: readonly UserId[]
+  readonly createdAt: Date
+  /** Undefined: it does not expire. */
+  readonly expiresAt?: Date | undefined
+  readonly revokedAt?: Date | undefined
+  /** Is there a key that may be encrypted to, now? */
+  readonly canEncrypt: boolean
+  /** Is there a key whose signatures count, now? */
+  readonly canSign: boolean
+  /** Of the primary key, e.g. `ed25519Legacy`, `rsa3072`. */
+  readonly algorithm: string
+}
+
+/**
+ * A handle on a secret key, which may live in memory, in an agent or on a card. Disposing it forgets what is in memory
+ * and never deletes a key. Only the provider that made it can use it.
+ */
+export interface SecretKey extends AsyncDisposable {
+  readonly certificate: Certificate
+}

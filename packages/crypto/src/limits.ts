@@ -1,0 +1,28 @@
+/** Bounds on what an engine reads before it does any work on it. */
+export interface Limits {
+  /** Size of one OpenPGP message as it arrives. */
+  readonly maxMessageBytes: number
+  /** Size of the text after decryption and decompression (attack A16). */
+  readonly maxPlaintextBytes: number
+  /** Packets in one message, at every level of nesting together. */
+  readonly maxPackets: number
+  /** Size of one certificate (attack A19). */
+  readonly maxCertificateBytes: number
+  /** Subkeys of one certificate, and likewise User IDs. */
+  readonly maxCertificateParts: number
+  /** Memory of an Argon2 S2K as the exponent of two in KiB: 16 is 64 MiB (RFC 9580 §3.7.1.4, attack A18). */
+  readonly maxArgon2MemoryExponent: number
+  /** Passes of an Argon2 S2K. */
+  readonly maxArgon2Passes: number
+}
+
+/** The bounds in force where a caller gives none. */
+export const defaultLimits: Limits = {
+  maxMessageBytes: 1_048_576,
+  maxPlaintextBytes: 262_144,
+  maxPackets: 64,
+  maxCertificateBytes: 65_536,
+  maxCertificateParts: 32,
+  maxArgon2MemoryExponent: 16,
+  maxArgon2Passes: 4,
+}

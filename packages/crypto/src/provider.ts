@@ -1,0 +1,133 @@
+import type { CallOptions, Certificate, Fingerprint } from "@aurochs/core"
+import type { CertificateInfo, SecretKey } from "./certificate.ts"
+import type { Limits } from "./limits.ts"
+import type { Opened } from "./verdict.ts"
+
+/** The moment at which validity is judged; the provider's clock if absent. Archives, skewed clocks and tests give one. */
+export interface At {
+  readonly now?: Date | undefined
+}
+
+/** What a new key is made from. */
+export interface KeySpec {
+  /** Exactly one, verbatim: `xmpp:` + bare JID. */
+  readonly userId: string
+  /** 4 by default: most peers run GnuPG 2.2, which reads no other. */
+  readonly version?: 4 | 6 | undefined
+  /** Milliseconds from creation; never by default. */
+  readonly expiresInMs?: number | undefined
+}
+
+/** A new key and, where the engine makes one, its revocation certificate, to be kept apart. */
+export interface Generated {
+  readonly key: SecretKey
+  readonly revocation?: Uint8Array | undefined
+}
+
+/**
+ * An OpenPGP engine. Every input and output is binary. A bad signature is a verdict, never an exception; an exception
+ * means that the question could not be put: `BAD_DATA`, `CANNOT_DECRYPT`, `KEY_LOCKED`, `NO_USABLE_KEY`, `UNSUPPORTED`,
+ * `BACKEND`, `ABORTED`.
+ */
+export interface CryptoProvider {
+  /** Short and stable, e.g. `openpgpjs`. */
+  readonly name: string
+  /** `valid-only`: reports good signatures and cannot tell an unknown key from a forgery. */
+  readonly verdicts: "full" | "valid-only"
+  /**
+   * Reads one certificate and checks its self-signatures.
+   *
+   * @throws {AurochsError} `BAD_DATA` (`what: "certificate"`, with `limit` if a bound was exceeded)
+   */
+  inspect(certificate: Uint8Array, options?: CallOptions & At): Promise<CertificateInfo>
+  /**
+   * The smallest certificate that serves: newest self-signatures only, one User ID, no third-party signatures
+   * (XEP-0373 §7.2).
+   *
+   * @param options.keepUserId verbatim
+   * @throws {AurochsError} `BAD_DATA`, also if the User ID is not on it
+   */
+  minimize(certificate: Uint8Array, options: CallOptions & { readonly keepUserId: string }): Promise<Certificate>
+  /**
+   * The union of two copies of one certificate: newer self-signatures, revocations, subkeys.
+   *
+   * @throws {AurochsError} `BAD_DATA`, also if the primary keys differ
+   */
+  merge(a: Uint8Array, b: Uint8Array, options?: CallOptions): Promise<Certificate>
+  /** A key that the engine itself holds (agent, card); engines that hold none always answer undefined. */
+  secretKey(fingerprint: Fingerprint, options?: CallOptions): Promise<SecretKey | undefined>
+  /**
+   * Reads transferable secret keys, one after another (XEP-0373 §5.4).
+   *
+   * @param options.passphrase UTF-8 bytes, for keys that are protected
+   * @throws {AurochsError} `BAD_DATA` (`secret-key`), `KEY_LOCKED` (none given), `CANNOT_DECRYPT` (`bad-passphrase`)
+   */
+  importSecret(
+    secret: Uint8Array,
+    options?: CallOptions & { readonly passphrase?: Uint8Array | undefined },
+  ): Promise<SecretKey[]>
+  generate(spec: KeySpec, options?: CallOptions & At): Promise<Generated>
+  /**
+   * Signs, then encrypts to every recipient; none is skipped.
+   *
+   * @throws {AurochsError} `NO_USABLE_KEY` naming each certificate that may not be encrypted to, or the signing key
+   */
+  signcrypt(
+    plaintext: Uint8Array,
+    options: CallOptions & At & { readonly recipients: readonly Certificate[]; readonly signWith: SecretKey },
+  ): Promise<Uint8Array>
+  /** Encrypts without a signature. */
+  encrypt(
+    plaintext: Uint8Array,
+    options: CallOptions & At & { readonly recipients: readonly Certificate[] },
+  ): Promise<Uint8Array>
+  /** Signs without encryption (an inline-signed OpenPGP message). */
+  sign(plaintext: Uint8Array, options: CallOptions & At & { readonly signWith: SecretKey }): Promise<Uint8Array>
+  /**
+   * Decrypts and verifies in one reading: `plaintext` is exactly what the signatures were checked over.
+   *
+   * @param options.verifyWith the only certificates whose signatures can be `valid`
+   * @throws {AurochsError} `BAD_DATA` (`message`, with `limit`), `CANNOT_DECRYPT`, `UNSUPPORTED`
+   */
+  open(
+    message: Uint8Array,
+    options: CallOptions &
+      At & {
+        readonly decryptWith: readonly SecretKey[]
+        readonly verifyWith: readonly Certificate[]
+        readonly limits?: Partial<Limits> | undefined
+      },
+  ): Promise<Opened>
+  /** Absent where the engine cannot. */
+  readonly lifecycle?: KeyLifecycle | undefined
+  /** Absent where secret keys cannot leave the engine (cards). */
+  readonly secrets?: SecretTransfer | undefined
+}
+
+/** Changes to one's own key; each returns the new certificate. */
+export interface KeyLifecycle {
+  revoke(key: SecretKey, options?: CallOptions & At & { readonly reason?: string | undefined }): Promise<Certificate>
+  /** @param options.expiresInMs milliseconds from `now`; undefined: never expires. The handle stays usable. */
+  renew(key: SecretKey, options?: CallOptions & At & { readonly expiresInMs?: number | undefined }): Promise<SecretKey>
+  /** Signs another certificate's User ID. */
+  certify(
+    certificate: Uint8Array,
+    options: CallOptions & At & { readonly signWith: SecretKey; readonly userId: string },
+  ): Promise<Certificate>
+}
+
+/** How a secret key leaves its engine (XEP-0373 §5.4). */
+export interface SecretTransfer {
+  /** @param options.passphrase UTF-8 bytes, or `"none"` for S2K usage octet zero (R41). */
+  export(key: SecretKey, options: CallOptions & { readonly passphrase: Uint8Array | "none" }): Promise<Uint8Array>
+  /** @param options.password verbatim, UTF-8 */
+  encryptWithPassword(
+    plaintext: Uint8Array,
+    options: CallOptions & { readonly password: string },
+  ): Promise<Uint8Array>
+  /** @throws {AurochsError} `CANNOT_DECRYPT` (`bad-passphrase`), `BAD_DATA` with `limit` (S2K cost) */
+  decryptWithPassword(
+    message: Uint8Array,
+    options: CallOptions & { readonly password: string; readonly limits?: Partial<Limits> | undefined },
+  ): Promise<Uint8Array>
+}

@@ -1,0 +1,38 @@
+import type { BareJid, CallOptions, Fingerprint, KnownKey } from "@aurochs/core"
+import type { CertificateInfo } from "@aurochs/crypto"
+
+/** A certificate as a source has it: not yet read, not yet trusted. */
+export interface Found {
+  readonly bytes: Uint8Array
+  /** Name of the directory. */
+  readonly source: string
+  readonly binds: KnownKey["binds"]
+  /** How long the source lets it be kept, in milliseconds. */
+  readonly expiresInMs?: number | undefined
+}
+
+/** A key that is listed, but whose data could not be had or is not what the list says: a gap is named, never silent. */
+export interface Missing {
+  readonly missing: Fingerprint
+  readonly because: string
+}
+
+/** Where certificates are found and, on some, published. */
+export interface KeyDirectory {
+  readonly name: string
+  /**
+   * Everything the source has for `owner`. Nothing found: empty.
+   *
+   * @throws {AurochsError} only if the source could not be asked: `NETWORK`, `STANZA_ERROR`, `HTTP`, `ABORTED`
+   */
+  lookup(
+    query: { readonly owner: BareJid; readonly fingerprint?: Fingerprint | undefined },
+    options?: CallOptions,
+  ): AsyncIterable<Found | Missing>
+  /** Adds one's own certificate and never drops another client's entry. Absent on read-only sources. */
+  publish?(certificate: CertificateInfo, options?: CallOptions): Promise<void>
+  /** Takes one's own certificate out again. */
+  retract?(fingerprint: Fingerprint, options?: CallOptions): Promise<void>
+  /** Owners whose keys may have changed. Absent where there is no push. */
+  changes?(options?: CallOptions): AsyncIterable<BareJid>
+}

@@ -1,0 +1,2 @@
+export type { Found, KeyDirectory, Missing } from "./directory.ts"
+export type { TrustFacts, TrustPolicy } from "./policy.ts"

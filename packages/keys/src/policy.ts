@@ -1,0 +1,14 @@
+import type { KnownKey, TrustDecision } from "@aurochs/core"
+import type { CertificateInfo } from "@aurochs/crypto"
+
+/** What a policy may look at besides the key itself. */
+export interface TrustFacts {
+  /** The owner's other known keys. */
+  readonly others: readonly KnownKey[]
+  /** The certificate, judged at `now`. */
+  readonly info: CertificateInfo
+  readonly now: Date
+}
+
+/** Decides whether and for what a key is used. Pure: the same facts, the same answer. */
+export type TrustPolicy = (key: KnownKey, facts: TrustFacts) => TrustDecision

@@ -1,0 +1,1 @@
+export type { Check, Incoming, IncomingBase, Plaintext, Rejected, Secure, Unverified } from "./incoming.ts"

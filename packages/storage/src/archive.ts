@@ -1,0 +1,81 @@
+import type { BareJid, Brand, CallOptions, Fingerprint, Outcome, Via, XmlElement } from "@aurochs/core"
+
+/** Names one archived message; ids grow in the order of arrival and compare as text. */
+export type ArchiveId = Brand<string, "ArchiveId">
+
+/** A message to be archived, as it was carried. */
+export interface NewEntry {
+  readonly account: BareJid
+  readonly peer: BareJid
+  readonly direction: "in" | "out"
+  /** The outer stanza, unchanged: the ciphertext stays inside. */
+  readonly stanza: XmlElement
+  /** The bytes of the OpenPGP message; absent if the stanza has none. Entries are told apart by their SHA-256. */
+  readonly openpgp?: Uint8Array | undefined
+  readonly via: Via | "sent"
+  /** Our own server's stamp. */
+  readonly stampedAt?: Date | undefined
+  /** When we had it. */
+  readonly storedAt: Date
+  /** Known at once for what we sent; set later for what arrived. */
+  readonly verdict?: EntryVerdict | undefined
+}
+
+/** What was found when the message was opened. */
+export interface EntryVerdict {
+  readonly outcome: Outcome
+  /** The failed check or the reason, for `rejected` and `unverified`. */
+  readonly reason?: string | undefined
+  readonly signer?: Fingerprint | undefined
+  /** The `<time/>` inside. */
+  readonly writtenAt?: Date | undefined
+  /** True if nothing is known of the sender: such entries are bounded by {@link Archive.boundStrangers}. */
+  readonly stranger?: boolean | undefined
+}
+
+/** A message in the archive. */
+export interface ArchiveEntry extends NewEntry {
+  readonly id: ArchiveId
+  readonly handled: boolean
+}
+
+/** Which messages to read. `since` and `before` compare with the time of the message: `stampedAt`, else `storedAt`. */
+export interface ArchiveQuery {
+  readonly account: BareJid
+  readonly peer?: BareJid | undefined
+  readonly direction?: "in" | "out" | undefined
+  readonly outcome?: Outcome | undefined
+  /** Included. */
+  readonly since?: Date | undefined
+  /** Not included. */
+  readonly before?: Date | undefined
+  /** Continue behind this entry, in the order asked for. */
+  readonly after?: ArchiveId | undefined
+  /** By id; `old-first` by default. */
+  readonly order?: "old-first" | "new-first" | undefined
+  readonly limit?: number | undefined
+}
+
+/** What was sent and received, as ciphertext, for as long as the operator likes. */
+export interface Archive extends AsyncDisposable {
+  /**
+   * Durable when it resolves. Idempotent on (account, direction, SHA-256 of the OpenPGP bytes, or of the stanza where
+   * there are none): the second time gives the id of the first and `isNew: false`, and changes nothing.
+   */
+  append(entry: NewEntry, options?: CallOptions): Promise<{ readonly id: ArchiveId; readonly isNew: boolean }>
+  get(id: ArchiveId, options?: CallOptions): Promise<ArchiveEntry | undefined>
+  read(query: ArchiveQuery, options?: CallOptions): AsyncIterable<ArchiveEntry>
+  /** Also later, when a sender's key arrived. An unknown id changes nothing. */
+  setVerdict(id: ArchiveId, verdict: EntryVerdict, options?: CallOptions): Promise<void>
+  /** The handlers have had it. */
+  markHandled(id: ArchiveId, options?: CallOptions): Promise<void>
+  /** Incoming entries that a crash left unhandled, oldest first. */
+  unhandled(account: BareJid, options?: CallOptions): AsyncIterable<ArchiveEntry>
+  remove(ids: readonly ArchiveId[], options?: CallOptions): Promise<number>
+  /** Removes the oldest entries marked `stranger` until at most this many entries and bytes (stanza as JSON) of them remain; the number removed. */
+  boundStrangers(
+    account: BareJid,
+    bounds: { readonly maxEntries: number; readonly maxBytes: number },
+    options?: CallOptions,
+  ): Promise<number>
+}

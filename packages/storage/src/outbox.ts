@@ -1,0 +1,108 @@
+import type { BareJid, Brand, CallOptions } from "@aurochs/core"
+
+/** Names one waiting message; ids grow in the order of entry and compare as text. */
+export type OutboxId = Brand<string, "OutboxId">
+
+/** A message that is to be sent. */
+export interface NewOutboxEntry {
+  readonly account: BareJid
+  readonly recipient: BareJid
+  /** The same key again gives the same id: nothing is sent twice. Unique for each account. */
+  readonly key: string
+  /** The payload, sealed to the account's own certificate: no plaintext at rest. */
+  readonly sealed: Uint8Array
+  readonly enqueuedAt: Date
+}
+
+/** A message taken out to be sent; nobody else gets it until the lease ends. */
+export interface Leased extends NewOutboxEntry {
+  readonly id: OutboxId
+  /** How often it was claimed, this time included. */
+  readonly attempts: number
+  /** How many of them ended with a lost connection. */
+  readonly lostConnections: number
+  /** Give it back to {@link Outbox.settle}: a lease that ran out settles nothing. */
+  readonly lease: string
+}
+
+/** What is known of a message in the outbox; never its text. */
+export interface OutboxEntry {
+  readonly id: OutboxId
+  readonly account: BareJid
+  readonly recipient: BareJid
+  readonly key: string
+  readonly enqueuedAt: Date
+  readonly state: "waiting" | "leased" | "parked" | "sent"
+  /** Why it waits or was parked. */
+  readonly because?: string | undefined
+  readonly retryAt?: Date | undefined
+  readonly attempts: number
+  readonly lostConnections: number
+  readonly sealedBytes: number
+}
+
+/** How an attempt ended. */
+export type Settlement =
+  /** The server has it (XEP-0198). The sealed bytes stay until {@link Outbox.forgetSent}: the message may still come back. */
+  | { readonly kind: "sent"; readonly stanzaId: string; readonly sentAt: Date }
+  /** It goes on waiting, first in its recipient's line, for as long as it takes. */
+  | {
+      readonly kind: "waiting"
+      readonly retryAt: Date
+      readonly because: string
+      readonly connectionLost?: boolean | undefined
+    }
+  /** It is put aside with its reason, and the next one goes. */
+  | { readonly kind: "parked"; readonly because: string }
+
+/**
+ * Messages that have to leave. Waiting is a state, not a number of tries; nothing goes by age. One recipient's messages
+ * leave in the order in which they came: a waiting or leased one holds back those behind it, a parked one does not.
+ */
+export interface Outbox extends AsyncDisposable {
+  /** All or none, durable when it resolves. */
+  enqueue(entries: readonly NewOutboxEntry[], options?: CallOptions): Promise<OutboxId[]>
+  /**
+   * Leases the first message of each recipient whose time has come, oldest first. A lease that ran out (a crash) makes
+   * the message claimable again.
+   *
+   * @param options.leaseMs milliseconds
+   * @param options.limit at most this many
+   */
+  claim(
+    options: CallOptions & {
+      readonly account: BareJid
+      readonly now: Date
+      readonly leaseMs: number
+      readonly limit: number
+    },
+  ): Promise<Leased[]>
+  /** `lost`: the lease had run out, nothing was changed. */
+  settle(
+    leased: { readonly id: OutboxId; readonly lease: string },
+    result: Settlement,
+    options?: CallOptions,
+  ): Promise<"settled" | "lost">
+  /**
+   * A message that was sent came back with an error: it waits again, in its old place, or is parked.
+   *
+   * @returns `unknown`: no message with this stanza id was sent, or its sealed bytes are gone
+   */
+  returned(
+    sent: { readonly account: BareJid; readonly stanzaId: string },
+    result: Extract<Settlement, { kind: "waiting" | "parked" }>,
+    options?: CallOptions,
+  ): Promise<"settled" | "unknown">
+  /** Deletes the sealed bytes of what was sent before this moment; the keys stay, so nothing is sent twice. */
+  forgetSent(account: BareJid, before: Date, options?: CallOptions): Promise<number>
+  /** Makes a recipient's waiting messages (or everybody's) claimable at once: a key or the server came back. */
+  wake(account: BareJid, options?: CallOptions & { readonly recipient?: BareJid | undefined }): Promise<void>
+  /** Puts a parked message back into its place in the line. */
+  unpark(ids: readonly OutboxId[], options?: CallOptions): Promise<number>
+  /** Oldest first; what was sent only if asked for. */
+  list(
+    account: BareJid,
+    options?: CallOptions & { readonly includeSent?: boolean | undefined },
+  ): AsyncIterable<OutboxEntry>
+  drop(ids: readonly OutboxId[], options?: CallOptions): Promise<number>
+}

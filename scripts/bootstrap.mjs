@@ -1,0 +1,44 @@
+// Runs with whatever Node is on the machine (20 or later), without dependencies: installs what package.json and
+// the lockfile name, once for each lockfile, then hands over to an npm script, which sees the repository's own Node.
+import { spawnSync } from "node:child_process"
+import { createHash } from "node:crypto"
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
+import { dirname, join } from "node:path"
+import { fileURLToPath } from "node:url"
+
+const root = join(dirname(fileURLToPath(import.meta.url)), "..")
+const args = process.argv.slice(2)
+const quiet = args[0] === "--quiet"
+if (quiet) args.shift()
+const [script, ...rest] = args
+const PNPM = "pnpm@10.34.9"
+
+/** What the installed tree was made from. */
+function wanted() {
+  const hash = createHash("sha256")
+  for (const file of ["pnpm-lock.yaml", "package.json", "pnpm-workspace.yaml"]) hash.update(readFileSync(join(root, file)))
+  return hash.digest("hex")
+}
+
+function fail(message) {
+  console.error(message)
+  process.exit(1)
+}
+
+if (Number(process.versions.node.split(".")[0]) < 20) fail(`Node 20 or later is needed, this is ${process.version}.`)
+const stamp = join(root, "node_modules", ".aurochs-setup")
+if (!existsSync(stamp) || readFileSync(stamp, "utf8") !== wanted()) {
+  if (!quiet) console.log("installing dependencies with pnpm …")
+  const install = spawnSync("npx", ["--yes", PNPM, "install", "--frozen-lockfile", "--reporter=append-only"], {
+    cwd: root,
+    stdio: ["ignore", quiet ? 2 : 1, 2],
+    env: { ...process.env, CI: "true" },
+  })
+  if (install.status !== 0) fail("The dependencies could not be installed. Is the npm registry reachable?")
+  mkdirSync(dirname(stamp), { recursive: true })
+  writeFileSync(stamp, wanted())
+}
+if (script !== undefined) {
+  const run = spawnSync("npm", ["run", "--silent", script, "--", ...rest], { cwd: root, stdio: "inherit", env: { ...process.env, AUROCHS_CWD: process.cwd() } })
+  process.exit(run.status ?? 1)
+}
