@@ -1,0 +1,119 @@
+import { existsSync } from "node:fs"
+import { chmod, mkdir, readdir, rm, writeFile } from "node:fs/promises"
+import { delimiter, join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { run } from "./processes.ts"
+
+/** Where packages are unpacked for a user who may not install them. */
+const PREFIX = fileURLToPath(new URL("../../.aurochs/debian", import.meta.url))
+const APT_ENV = { ...process.env, DEBIAN_FRONTEND: "noninteractive", LC_ALL: "C" }
+
+/** Programs from Debian's packages, and the environment in which they run. */
+export interface Programs {
+  /** Absolute path of a program. */
+  path(name: string): string
+  /** PATH and library paths for packages that were unpacked instead of installed; put it over the environment. */
+  readonly env: Readonly<Record<string, string>>
+  /** Undefined if the packages are installed; else where they were unpacked. */
+  readonly prefix?: string | undefined
+  readonly how: "present" | "installed" | "unpacked"
+}
+
+/**
+ * Makes sure that programs of Debian are there: as they are, installed with apt by root, or unpacked beside the
+ * repository for anybody else.
+ *
+ * @param packages Debian package by program
+ */
+export async function debianPrograms(packages: Readonly<Record<string, string>>): Promise<Programs> {
+  const names = Object.keys(packages)
+  if (names.every((name) => find(name) !== undefined)) return programs("present")
+  if (!existsSync("/usr/bin/apt-get")) {
+    throw new Error(
+      `These programs are needed: ${names.filter((name) => find(name) === undefined).join(", ")}. This is no Debian: please install them.`,
+    )
+  }
+  const missing = [...new Set(names.filter((name) => find(name) === undefined).map((name) => packages[name] ?? name))]
+  if (process.getuid?.() === 0) {
+    await install(missing)
+    return programs("installed")
+  }
+  if (!names.every((name) => findUnpacked(name) !== undefined || find(name) !== undefined)) await unpack(missing)
+  return programs("unpacked")
+}
+
+function programs(how: Programs["how"]): Programs {
+  const prefix = how === "unpacked" ? PREFIX : undefined
+  const lib = prefix && join(prefix, "usr/lib/x86_64-linux-gnu")
+  const libs =
+    prefix && lib ? [lib, join(prefix, "usr/lib"), join(prefix, "lib/x86_64-linux-gnu")].join(":") : undefined
+  return {
+    how,
+    prefix,
+    path(name) {
+      const found = find(name) ?? (prefix ? findUnpacked(name) : undefined)
+      if (found === undefined) throw new Error(`${name} is not there, although its package is`)
+      return found
+    },
+    env: prefix
+      ? {
+          PATH: [join(prefix, "usr/bin"), join(prefix, "usr/sbin"), process.env.PATH ?? ""].join(delimiter),
+          LD_LIBRARY_PATH: libs ?? "",
+          LUA_PATH_5_4: `${prefix}/usr/share/lua/5.4/?.lua;${prefix}/usr/share/lua/5.4/?/init.lua;;`,
+          LUA_CPATH_5_4: `${lib}/lua/5.4/?.so;;`,
+        }
+      : {},
+  }
+}
+
+function find(name: string): string | undefined {
+  const folders = [...(process.env.PATH ?? "").split(delimiter), "/usr/bin", "/usr/sbin", "/bin"]
+  return folders.map((folder) => join(folder, name)).find((file) => existsSync(file))
+}
+
+function findUnpacked(name: string): string | undefined {
+  return ["usr/bin", "usr/sbin", "bin"].map((folder) => join(PREFIX, folder, name)).find((file) => existsSync(file))
+}
+
+/** apt as root. Packaged servers must not start by themselves (they would listen on every address). */
+async function install(packages: readonly string[]): Promise<void> {
+  const policy = "/usr/sbin/policy-rc.d"
+  const ours = !existsSync(policy)
+  if (ours) {
+    await writeFile(policy, "#!/bin/sh\nexit 101\n")
+    await chmod(policy, 0o755)
+  }
+  try {
+    await apt(["-qq", "update"])
+    await apt(["-qq", "-y", "-o", "DPkg::Lock::Timeout=300", "--no-install-recommends", "install", ...packages])
+  } finally {
+    if (ours) await rm(policy, { force: true })
+  }
+}
+
+async function unpack(packages: readonly string[]): Promise<void> {
+  const apts = join(PREFIX, "..", "apt")
+  const archives = join(apts, "cache/archives")
+  await mkdir(join(apts, "state/lists/partial"), { recursive: true })
+  await mkdir(join(archives, "partial"), { recursive: true })
+  await mkdir(PREFIX, { recursive: true })
+  const own = [
+    ["Dir::State", join(apts, "state")],
+    ["Dir::State::status", "/var/lib/dpkg/status"],
+    ["Dir::Cache", join(apts, "cache")],
+    ["Debug::NoLocking", "1"],
+    ["APT::Sandbox::User", ""],
+  ].flatMap(([key, value]) => ["-o", `${key}=${value}`])
+  await apt([...own, "-qq", "update"])
+  await apt([...own, "-qq", "-y", "--no-install-recommends", "--download-only", "install", ...packages])
+  for (const file of await readdir(archives)) {
+    if (!file.endsWith(".deb")) continue
+    const result = await run("dpkg-deb", ["--extract", join(archives, file), PREFIX])
+    if (result.code !== 0) throw new Error(`${file} could not be unpacked: ${result.stderr}`)
+  }
+}
+
+async function apt(args: readonly string[]): Promise<void> {
+  const result = await run("apt-get", args, { env: APT_ENV, timeoutMs: 300_000 })
+  if (result.code !== 0) throw new Error(`apt-get ${args.join(" ")}: ${result.stderr}${result.stdout}`)
+}

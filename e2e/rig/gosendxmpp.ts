@@ -1,0 +1,53 @@
+import { mkdir } from "node:fs/promises"
+import { join } from "node:path"
+import { debianPrograms, type Programs } from "./debian.ts"
+import { type Running, runOrThrow, start } from "./processes.ts"
+import type { Prosody } from "./prosody.ts"
+
+/** The package behind the program this file starts. */
+export const GO_SENDXMPP_PACKAGES = { "go-sendxmpp": "go-sendxmpp" } as const
+
+/** One account of go-sendxmpp, with a HOME of its own. */
+export interface GoSendxmpp {
+  readonly jid: string
+  /** Makes an X25519 key and announces it. */
+  generateKey(): Promise<void>
+  /** Listens until stopped; decrypted messages are in its output as `TIME JID: TEXT`. */
+  listen(): Running
+  /** Sends one encrypted message. */
+  send(to: string, text: string): Promise<void>
+  /** The command that listens, for a person to type. */
+  readonly command: string
+}
+
+/**
+ * @param options.folder for its HOME
+ * @param options.user local part; the password is `pw-USER`
+ */
+export async function goSendxmpp(options: {
+  readonly folder: string
+  readonly prosody: Prosody
+  readonly user: string
+  readonly programs?: Programs
+}): Promise<GoSendxmpp> {
+  const programs = options.programs ?? (await debianPrograms(GO_SENDXMPP_PACKAGES))
+  const home = join(options.folder, `go-sendxmpp-${options.user}`)
+  await mkdir(home, { recursive: true })
+  const jid = `${options.user}@${options.prosody.domain}`
+  const program = programs.path("go-sendxmpp")
+  const { XDG_DATA_HOME: _data, XDG_CONFIG_HOME: _config, ...rest } = process.env
+  const env = { ...rest, ...programs.env, HOME: home }
+  const account = ["-u", jid, "-p", `pw-${options.user}`, "-j", `127.0.0.1:${options.prosody.port}`, "-n"]
+  return {
+    jid,
+    command: `HOME=${home} ${program} ${account.join(" ")} --ox -l`,
+    async generateKey() {
+      await runOrThrow(program, [...account, "--ox-genprivkey-x25519"], { env })
+    },
+    // Without --ox it would print the explaining body instead of the message.
+    listen: () => start(program, [...account, "--ox", "-l"], { env }),
+    async send(to, text) {
+      await runOrThrow(program, [...account, "--ox", to], { env, input: `${text}\n` })
+    },
+  }
+}
