@@ -66,6 +66,9 @@ export class AurochsError<C extends AurochsErrorCode = AurochsErrorCode> extends
   }
 }
 
+/** An error of any code: switching over `code` narrows `details`. */
+export type AnyAurochsError = { [C in AurochsErrorCode]: AurochsError<C> }[AurochsErrorCode]
+
 /**
  * Is `error` an {@link AurochsError}, with this code if one is given? Works across two copies of this package.
  *
@@ -73,7 +76,7 @@ export class AurochsError<C extends AurochsErrorCode = AurochsErrorCode> extends
  * @param code narrow to this code
  */
 export function isAurochsError<C extends AurochsErrorCode>(error: unknown, code: C): error is AurochsError<C>
-export function isAurochsError(error: unknown): error is { [C in AurochsErrorCode]: AurochsError<C> }[AurochsErrorCode]
+export function isAurochsError(error: unknown): error is AnyAurochsError
 export function isAurochsError(error: unknown, code?: AurochsErrorCode): boolean {
   if (typeof error !== "object" || error === null) return false
   if ((error as { [mark]?: unknown })[mark] !== true) return false

@@ -1,7 +1,13 @@
 export type { BareJid, Brand, Fingerprint, FullJid } from "./brands.ts"
 export { aborted, type CallOptions, throwIfAborted } from "./call.ts"
 export { childElement, childElements, element, textOf, type XmlElement } from "./element.ts"
-export { AurochsError, type AurochsErrorCode, type AurochsErrorDetails, isAurochsError } from "./errors.ts"
+export {
+  type AnyAurochsError,
+  AurochsError,
+  type AurochsErrorCode,
+  type AurochsErrorDetails,
+  isAurochsError,
+} from "./errors.ts"
 export { fingerprint, formatFingerprint } from "./fingerprint.ts"
 export { bareJid, domainOf, fullJid, type JidParts, parseJid, sameBareJid, toBareJid } from "./jid.ts"
 export { cryptoRandom, type Random, randomId, randomInteger } from "./random.ts"

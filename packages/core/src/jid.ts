@@ -89,7 +89,8 @@ function preparedBare(text: string): string | undefined {
 function prepareLocal(text: string): string {
   const prepared = usernameCaseMapped(text)
   // RFC 7622 §3.3.1: these are allowed by the profile, but not in a localpart.
-  if (prepared === undefined || /["&'/:<>@]/.test(prepared)) throw bad("its localpart is empty or has a forbidden character")
+  if (prepared === undefined || /["&'/:<>@]/.test(prepared))
+    throw bad("its localpart is empty or has a forbidden character")
   return bounded(prepared)
 }
 
@@ -103,7 +104,8 @@ function prepareDomain(text: string): string {
   const name = text.replace(/[\u3002\uff0e\uff61]/g, ".").replace(/\.$/, "")
   if (/^\[[0-9a-fA-F:.]+\]$/.test(name)) return bounded(asUrlHost(name))
   // The URL parser would read these as something other than part of a name.
-  if (name === "" || /[\0-\x20\x7f"#%&'/:;<>?@[\\\]^`{|}\u00a0]/.test(name)) throw bad("its domain is empty or malformed")
+  if (name === "" || /[\0-\x20\x7f"#%&'/:;<>?@[\\\]^`{|}\u00a0]/.test(name))
+    throw bad("its domain is empty or malformed")
   // "1234" or "0x7f.1" would become an IPv4 address.
   const last = name.slice(name.lastIndexOf(".") + 1)
   if (/^(?:[0-9]+|0x[0-9a-f]*)$/i.test(last) && !/^(?:(?:0|[1-9][0-9]{0,2})(?:\.(?=.)|$)){4}$/.test(name)) {

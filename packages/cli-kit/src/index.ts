@@ -1,0 +1,5 @@
+export { type ExitCode, exitCodeHelp, exitCodeOf, exitCodes, UsageError } from "./exit-codes.ts"
+export { explain } from "./explain.ts"
+export { withProgress } from "./progress.ts"
+export { type CommandLine, runCommandLine, setExitCode, stopSignal } from "./run.ts"
+export { readSecret, type SecretSource } from "./secrets.ts"

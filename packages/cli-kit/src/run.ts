@@ -1,0 +1,61 @@
+import yargs, { type Argv } from "yargs"
+import { type ExitCode, exitCodeHelp, exitCodeOf, exitCodes, UsageError } from "./exit-codes.ts"
+import { explain } from "./explain.ts"
+
+/** A command line: its name and what it understands. */
+export interface CommandLine {
+  readonly name: string
+  readonly version: string
+  readonly argv: readonly string[]
+  /** Adds options and commands. A command's handler returns nothing, or sets another exit code by {@link setExitCode}. */
+  readonly define: (program: Argv) => Argv
+}
+
+/** The exit code of a command that did its work and found something to tell, e.g. a rejected message. */
+export function setExitCode(code: ExitCode): void {
+  process.exitCode = code
+}
+
+/**
+ * Runs a command line: `--help` with examples and exit codes, one clear line on standard error for a mistake, no stack
+ * trace for anything the user can mend.
+ */
+export async function runCommandLine(line: CommandLine): Promise<void> {
+  // Output that nobody reads any more (`… | head`) is no error.
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : 1))
+  const program = line
+    .define(yargs([...line.argv]))
+    .scriptName(line.name)
+    .version(line.version)
+    .strict()
+    .recommendCommands()
+    .demandCommand(1, "Say what to do; --help lists the commands.")
+    .epilogue(exitCodeHelp)
+    .wrap(Math.min(120, process.stdout.columns ?? 120))
+    .exitProcess(false)
+    .fail((message, error) => {
+      throw error ?? new UsageError(`${message}\nSee ${line.name} --help.`)
+    })
+  try {
+    await program.parseAsync()
+  } catch (error) {
+    process.stderr.write(`${line.name}: ${explain(error)}\n`)
+    const code = exitCodeOf(error)
+    if (code === exitCodes.unexpected && process.env.AUROCHS_DEBUG && error instanceof Error) {
+      process.stderr.write(`${error.stack}\n`)
+    }
+    process.exitCode = code
+  }
+}
+
+/** A signal that is aborted by SIGINT or SIGTERM: the graceful way out. The second one ends the process at once. */
+export function stopSignal(): AbortSignal {
+  const controller = new AbortController()
+  for (const name of ["SIGINT", "SIGTERM"] as const) {
+    process.on(name, () => {
+      if (controller.signal.aborted) process.exit(name === "SIGINT" ? 130 : 143)
+      controller.abort(name)
+    })
+  }
+  return controller.signal
+}
