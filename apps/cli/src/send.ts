@@ -1,0 +1,136 @@
+import { createInterface } from "node:readline"
+import { stopSignal, UsageError, withProgress } from "@aurochs/cli-kit"
+import { AurochsError, type BareJid, randomId, type Transport } from "@aurochs/core"
+import type { SecretKey } from "@aurochs/crypto"
+import { blindBeforeVerification, chooseKeys, judgeKeys, pepDirectory, refreshKeys } from "@aurochs/keys"
+import { openpgpBytesOf, seal, textBody } from "@aurochs/message"
+import type { Argv } from "yargs"
+import {
+  type GlobalOptions,
+  jidArgument,
+  type NetworkOptions,
+  type PassphraseOptions,
+  passphraseOptions,
+  passwordOptions,
+} from "./global.ts"
+import { connect, online } from "./online.ts"
+import { print, remark } from "./output.ts"
+import { accountFor, openWorld, secretKeys, type World } from "./world.ts"
+
+type Options = NetworkOptions & PassphraseOptions & { jid: string[]; body?: string | undefined }
+
+/** `aurochs send` */
+export function sendCommand(program: Argv<GlobalOptions>): Argv<GlobalOptions> {
+  return program.command(
+    "send <jid..>",
+    "Send an encrypted message: --body, or each line of standard input as it comes",
+    (y) =>
+      passwordOptions(passphraseOptions(y))
+        .positional("jid", { type: "string", array: true, demandOption: true, describe: "Bare JIDs" })
+        .option("body", { type: "string", describe: "Text of one message" })
+        .example("$0 send you@example.org --body 'backup done'", "one message")
+        .example("tail -f app.log | $0 send you@example.org", "each line is a message"),
+    (options) => send(options),
+  )
+}
+
+async function send(options: Options): Promise<void> {
+  const recipients = [...new Set(options.jid.map((text) => jidArgument("jid", text)))]
+  const signal = stopSignal()
+  await using world = await openWorld(options)
+  const account = await accountFor(options, world.storage)
+  const [key] = await secretKeys(world, account, options)
+  if (options.body === undefined && process.stdin.isTTY) remark("each line is sent as a message; end with Ctrl-D")
+  await using transport = await connect(world, account, options)
+  await withProgress(`connecting as ${account}`, online(transport, signal))
+  const targets = await Promise.all(recipients.map((to) => target(world, transport, account, to, signal)))
+  for await (const body of bodies(options)) {
+    for (const { to, toKeys } of targets) {
+      const id = await sendOne(world, transport, key, { account, to, toKeys, body, signal })
+      print(options.json, { to, id, sent: true }, `sent to ${to}`)
+    }
+  }
+}
+
+async function* bodies(options: Options): AsyncIterable<string> {
+  if (options.body !== undefined) {
+    if (options.body === "") throw new UsageError("--body is empty.")
+    yield options.body
+    return
+  }
+  for await (const line of createInterface({ input: process.stdin })) if (line.trim() !== "") yield line
+}
+
+/** Reads the recipient's keys afresh and says which are used; nothing is sent to anybody without a usable key. */
+async function target(
+  { storage, provider, clock }: World,
+  transport: Transport,
+  account: BareJid,
+  to: BareJid,
+  signal: AbortSignal,
+) {
+  const directory = pepDirectory({ transport, provider, clock })
+  const { missing } = await withProgress(
+    `asking for the keys of ${to}`,
+    refreshKeys({ owner: to, directory, keys: storage.keys, provider, clock, audit: storage.audit, account, signal }),
+  )
+  for (const gap of missing) remark(`${to}: ${gap.missing} is listed, but could not be had: ${gap.because}`)
+  const known = await Array.fromAsync(storage.keys.keysOf(to))
+  const judged = await judgeKeys({
+    owner: to,
+    known,
+    provider,
+    trust: blindBeforeVerification(),
+    now: clock.now(),
+    signal,
+  })
+  const { use, leftOut } = chooseKeys(judged)
+  if (use.length === 0) {
+    throw new AurochsError("NO_USABLE_KEY", `${to} has no key that may be encrypted to; nothing was sent`, {
+      owner: to,
+      leftOut,
+    })
+  }
+  for (const gone of leftOut) remark(`${to}: left out ${gone.fingerprint}: ${gone.because}`)
+  return { to, toKeys: use }
+}
+
+async function sendOne(
+  { storage, provider, clock, random }: World,
+  transport: Transport,
+  key: SecretKey,
+  message: {
+    account: BareJid
+    to: BareJid
+    toKeys: Awaited<ReturnType<typeof target>>["toKeys"]
+    body: string
+    signal: AbortSignal
+  },
+): Promise<string> {
+  const { account, to, toKeys, body, signal } = message
+  const now = clock.now()
+  const id = randomId(random)
+  const stanza = await seal([textBody(body)], {
+    from: account,
+    to,
+    toKeys,
+    signWith: key,
+    provider,
+    now,
+    random,
+    id,
+    signal,
+  })
+  await transport.send(stanza, { signal })
+  await storage.archive.append({
+    account,
+    peer: to,
+    direction: "out",
+    stanza,
+    openpgp: openpgpBytesOf(stanza),
+    via: "sent",
+    storedAt: now,
+    verdict: { outcome: "secure", signer: key.certificate.fingerprint, writtenAt: now },
+  })
+  return id
+}

@@ -1,0 +1,135 @@
+import { readSecret, UsageError } from "@aurochs/cli-kit"
+import {
+  AurochsError,
+  type BareJid,
+  bareJid,
+  type Clock,
+  cryptoRandom,
+  isAurochsError,
+  type Random,
+  systemClock,
+} from "@aurochs/core"
+import type { CryptoProvider, SecretKey } from "@aurochs/crypto"
+import { openpgpjs } from "@aurochs/crypto-openpgpjs"
+import { fileStorage, type Storage } from "@aurochs/storage"
+import type { GlobalOptions, PassphraseOptions } from "./global.ts"
+import { jidArgument } from "./global.ts"
+
+/** What a command works with. */
+export interface World extends AsyncDisposable {
+  readonly storage: Storage
+  readonly provider: CryptoProvider
+  readonly clock: Clock
+  readonly random: Random
+}
+
+/** Engines by the name that `--backend` takes. */
+const backends: Readonly<Record<string, () => CryptoProvider>> = { openpgpjs: () => openpgpjs() }
+
+/**
+ * Opens the home folder and the engine.
+ *
+ * @throws {UsageError} unknown engine
+ * @throws {AurochsError} `STORAGE`
+ */
+export async function openWorld(options: GlobalOptions): Promise<World> {
+  const make = Object.hasOwn(backends, options.backend) ? backends[options.backend] : undefined
+  if (make === undefined) {
+    throw new UsageError(`--backend ${options.backend} is not known; there is: ${Object.keys(backends).join(", ")}.`)
+  }
+  const provider = make()
+  const storage = await fileStorage(options.home)
+  return {
+    storage,
+    provider,
+    clock: systemClock(),
+    random: cryptoRandom(),
+    [Symbol.asyncDispose]: () => storage[Symbol.asyncDispose](),
+  }
+}
+
+const ACCOUNTS = "cli:accounts"
+
+/** The accounts that have a key in this home folder. */
+export async function accountsOf(storage: Storage): Promise<BareJid[]> {
+  const stored = await storage.state.get(ACCOUNTS)
+  const names: unknown = stored === undefined ? [] : JSON.parse(new TextDecoder().decode(stored.bytes))
+  return Array.isArray(names) ? names.filter((name) => typeof name === "string").map(bareJid) : []
+}
+
+/** Remembers that this account has a key here. */
+export async function rememberAccount(storage: Storage, account: BareJid): Promise<void> {
+  for (;;) {
+    const before = await storage.state.get(ACCOUNTS)
+    const names = new Set([...(await accountsOf(storage)), account])
+    const bytes = new TextEncoder().encode(JSON.stringify([...names].sort()))
+    const result = await storage.state.put(ACCOUNTS, bytes, { ifVersion: before?.version ?? "absent" })
+    if (result.kind === "stored") return
+  }
+}
+
+/**
+ * The account that a command is about.
+ *
+ * @throws {UsageError} if none was named and there is not exactly one
+ */
+export async function accountFor(options: GlobalOptions, storage: Storage): Promise<BareJid> {
+  if (options.account !== undefined) return jidArgument("--account", options.account)
+  const accounts = await accountsOf(storage)
+  const [only] = accounts
+  if (accounts.length === 1 && only !== undefined) return only
+  throw new UsageError(
+    accounts.length === 0
+      ? "No account has a key here yet: aurochs key generate --jid YOU@EXAMPLE.ORG makes one."
+      : `Several accounts have keys here: say which with --account (${accounts.join(", ")}).`,
+  )
+}
+
+/**
+ * The account's secret keys, newest first; the newest one signs.
+ *
+ * @throws {AurochsError} `NO_USABLE_KEY` if there is none, `CANNOT_DECRYPT` for a wrong passphrase
+ */
+export async function secretKeys(
+  world: World,
+  account: BareJid,
+  options: PassphraseOptions,
+): Promise<[SecretKey, ...SecretKey[]]> {
+  const keys: SecretKey[] = []
+  for (const bytes of await world.storage.secrets.load(account)) {
+    keys.unshift(...(await unlocked(world.provider, bytes, options)))
+  }
+  const [first, ...rest] = keys
+  if (first !== undefined) return [first, ...rest]
+  throw new AurochsError(
+    "NO_USABLE_KEY",
+    `${account} has no key here: aurochs key generate --jid ${account} makes one, aurochs key import FILE --jid ${account} brings one`,
+    { owner: account, leftOut: [] },
+  )
+}
+
+async function unlocked(provider: CryptoProvider, bytes: Uint8Array, options: PassphraseOptions): Promise<SecretKey[]> {
+  try {
+    return await provider.importSecret(bytes)
+  } catch (error) {
+    if (!isAurochsError(error, "KEY_LOCKED")) throw error
+    return provider.importSecret(bytes, { passphrase: new TextEncoder().encode(await passphrase(options)) })
+  }
+}
+
+/** The passphrase that protects a key, from where the user said. */
+export function passphrase(options: PassphraseOptions): Promise<string> {
+  return readSecret({
+    what: "passphrase",
+    file: options.passphraseFile,
+    command: options.passphraseCommand,
+    variable: "AUROCHS_PASSPHRASE",
+    prompt: true,
+  })
+}
+
+/** How a key is to be protected at rest: the passphrase in UTF-8, or `"none"` after `--no-passphrase`. */
+export async function protection(options: PassphraseOptions): Promise<Uint8Array | "none"> {
+  if (options.passphrase === false) return "none"
+  return new TextEncoder().encode(await passphrase(options))
+}
