@@ -1,0 +1,119 @@
+import { type Bot, createBot } from "@aurochs/bot"
+import { AurochsError, type BareJid, throwIfAborted } from "@aurochs/core"
+import { openpgpjs } from "@aurochs/crypto-openpgpjs"
+import { pinned, type TrustPolicy, tofu } from "@aurochs/keys"
+import { xmpp } from "@aurochs/xmpp"
+import { serve as listen } from "@hono/node-server"
+import { type Logger, pino } from "pino"
+import type { Config } from "./config.ts"
+import { messagesFor } from "./notify.ts"
+import { lockService } from "./service-lock.ts"
+import { openStores } from "./stores.ts"
+import { webhook } from "./webhook.ts"
+
+/** How often the database is asked for `/healthz`, at most; milliseconds. */
+const HEALTH_TIMEOUT_MS = 3_000
+
+/**
+ * Runs the service until `signal` is aborted: webhook in, encrypted messages out.
+ *
+ * @throws {AurochsError} what makes starting senseless: `CONFIGURATION`, `AUTHENTICATION`, `STORAGE`, `NO_USABLE_KEY`, …
+ */
+export async function serve(config: Config, signal: AbortSignal): Promise<void> {
+  const log = pino({ level: config.logLevel, base: undefined })
+  await using _lock = await lockService(config.storage.folder)
+  await using stores = await openStores(config.storage, {
+    role: "serve",
+    onError: (error) => log.warn({ reason: reasonOf(error) }, "database connection lost"),
+  })
+  if (stores.adopted) log.info("took over the database that an earlier run left behind")
+  throwIfAborted({ signal })
+  const ending = new AbortController()
+  const stop = AbortSignal.any([signal, ending.signal])
+  const transport = xmpp({
+    jid: config.jid,
+    password: config.password,
+    ...(config.service === undefined ? {} : { service: config.service }),
+    state: stores.storage.state,
+    onEvent: (event) => log.debug({ event }, "connection"),
+  })
+  const bot = createBot({
+    transport,
+    provider: openpgpjs(),
+    storage: stores.storage,
+    ownKey: config.key.create ? "create" : "require",
+    passphrase: () => (config.key.passphrase === undefined ? "none" : new TextEncoder().encode(config.key.passphrase)),
+    trust: trustFor(config),
+    log: adapt(log),
+  })
+  bot.text((ctx) => ctx.reply(answer(config, ctx.message.peer)))
+  const running = bot.run({ signal: stop })
+  try {
+    await using _server = await startWebhook(config, bot, log)
+    await running
+  } finally {
+    ending.abort()
+    await running.catch(() => {})
+    await transport[Symbol.asyncDispose]()
+  }
+}
+
+/** Fingerprints in the configuration bind; everybody else is trusted on first use. */
+export function trustFor(config: Pick<Config, "recipients">): (peer: BareJid) => TrustPolicy {
+  return (peer) => {
+    const fingerprints = config.recipients.find((recipient) => recipient.jid === peer)?.fingerprints
+    return fingerprints === undefined ? tofu() : pinned(fingerprints)
+  }
+}
+
+function answer(config: Config, peer: BareJid): string {
+  return config.recipients.some((recipient) => recipient.jid === peer)
+    ? "I am the notification bot. You are one of those who get every notification here."
+    : "I am the notification bot. You are not one of those who get notifications."
+}
+
+async function startWebhook(config: Config, bot: Bot<object>, log: Logger): Promise<AsyncDisposable> {
+  const app = webhook({
+    token: config.webhook.token,
+    maxBodyBytes: config.webhook.maxBodyBytes,
+    async accept(notification, options) {
+      const messages = messagesFor(notification, config.recipients, { maxBytes: config.maxMessageBytes })
+      const ids = await bot.sendAll(messages, options)
+      log.info({ status: notification.status, queued: ids.length }, "notification queued")
+      return { queued: ids.length }
+    },
+    health: () => health(bot),
+    onError: (error) => log.error({ reason: reasonOf(error) }, "webhook"),
+  })
+  const { host, port } = config.webhook
+  return new Promise((resolve, reject) => {
+    const server = listen({ fetch: app.fetch, hostname: host, port }, (address) => {
+      log.info({ url: `http://${address.address}:${address.port}/alertmanager` }, "listening")
+      resolve({
+        [Symbol.asyncDispose]: () => new Promise((done) => server.close(() => done())),
+      })
+    })
+    server.once("error", () => {
+      const message = `webhook.port: ${host}:${port} cannot be listened on; is another program there?`
+      reject(new AurochsError("CONFIGURATION", message, { field: "webhook.port" }))
+    })
+  })
+}
+
+async function health(bot: Bot<object>) {
+  const { connected, ownKey, waiting } = await bot.status({ signal: AbortSignal.timeout(HEALTH_TIMEOUT_MS) })
+  return { healthy: true, connected, ownKey, waiting }
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : "unknown"
+}
+
+function adapt(log: Logger) {
+  return {
+    debug: (message: string, fields?: Record<string, unknown>) => log.debug(fields ?? {}, message),
+    info: (message: string, fields?: Record<string, unknown>) => log.info(fields ?? {}, message),
+    warn: (message: string, fields?: Record<string, unknown>) => log.warn(fields ?? {}, message),
+    error: (message: string, fields?: Record<string, unknown>) => log.error(fields ?? {}, message),
+  }
+}
