@@ -2,7 +2,6 @@ import { mkdir } from "node:fs/promises"
 import { join } from "node:path"
 import { debianPrograms, type Programs } from "./debian.ts"
 import { type Running, runOrThrow, start } from "./processes.ts"
-import type { Prosody } from "./prosody.ts"
 
 /** The package behind the program this file starts. */
 export const GO_SENDXMPP_PACKAGES = { "go-sendxmpp": "go-sendxmpp" } as const
@@ -22,22 +21,23 @@ export interface GoSendxmpp {
 
 /**
  * @param options.folder for its HOME
- * @param options.user local part; the password is `pw-USER`
+ * @param options.server HOST:PORT
  */
 export async function goSendxmpp(options: {
   readonly folder: string
-  readonly prosody: Prosody
-  readonly user: string
+  readonly server: string
+  readonly jid: string
+  readonly password: string
   readonly programs?: Programs
 }): Promise<GoSendxmpp> {
+  const { jid, password, server } = options
   const programs = options.programs ?? (await debianPrograms(GO_SENDXMPP_PACKAGES))
-  const home = join(options.folder, `go-sendxmpp-${options.user}`)
+  const home = join(options.folder, `go-sendxmpp-${jid}`)
   await mkdir(home, { recursive: true })
-  const jid = `${options.user}@${options.prosody.domain}`
   const program = programs.path("go-sendxmpp")
   const { XDG_DATA_HOME: _data, XDG_CONFIG_HOME: _config, ...rest } = process.env
   const env = { ...rest, ...programs.env, HOME: home }
-  const account = ["-u", jid, "-p", `pw-${options.user}`, "-j", `127.0.0.1:${options.prosody.port}`, "-n"]
+  const account = ["-u", jid, "-p", password, "-j", server, "-n"]
   return {
     jid,
     command: `HOME=${home} ${program} ${account.join(" ")} --ox -l`,

@@ -88,6 +88,8 @@ export function run(
     readonly env?: NodeJS.ProcessEnv
     readonly input?: string | Uint8Array
     readonly cwd?: string
+    readonly uid?: number
+    readonly gid?: number
     readonly timeoutMs?: number
   } = {},
 ): Promise<{ readonly code: number; readonly stdout: string; readonly stderr: string }> {
@@ -97,6 +99,7 @@ export function run(
       [...args],
       {
         env: options.env ?? process.env,
+        ...(options.uid === undefined ? {} : { uid: options.uid, gid: options.gid }),
         cwd: options.cwd,
         timeout: options.timeoutMs ?? 60_000,
         maxBuffer: 64 * 1024 * 1024,

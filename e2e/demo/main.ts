@@ -1,0 +1,130 @@
+// `npm run demo`: an alert becomes an encrypted message in a client that others wrote, and is read back from Postgres.
+import { mkdtemp, rm } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { setTimeout as sleep } from "node:timers/promises"
+import { withProgress } from "@aurochs/cli-kit"
+import { debianPrograms } from "../rig/debian.ts"
+import { GO_SENDXMPP_PACKAGES } from "../rig/gosendxmpp.ts"
+import { type NotifyBot, notifyBot } from "../rig/notify-bot.ts"
+import { eventually } from "../rig/processes.ts"
+import { PROSODY_PACKAGES } from "../rig/prosody.ts"
+import { type Accounts, accountsOn, givenAccounts } from "./accounts.ts"
+import { alertmanagerPayload } from "./payload.ts"
+
+const keep = process.argv.includes("--keep")
+const startedAt = Date.now()
+const ALERT = /4 % of \/var\/lib\/postgresql is left/
+const cleanups: (() => Promise<unknown>)[] = []
+
+async function main(): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), "aurochs-demo-"))
+  if (!keep) cleanups.push(() => rm(folder, { recursive: true, force: true }))
+  const packages = process.env.AUROCHS_SERVICE ? GO_SENDXMPP_PACKAGES : { ...PROSODY_PACKAGES, ...GO_SENDXMPP_PACKAGES }
+  const programs = await step("Getting Prosody and go-sendxmpp from Debian", debianPrograms(packages))
+  const accounts: Accounts = process.env.AUROCHS_SERVICE
+    ? await givenAccounts(process.env, { folder, programs })
+    : await step("Starting Prosody with two accounts", accountsOn({ folder, programs }))
+  cleanups.push(accounts.stop)
+  const { person } = accounts
+  await step(`go-sendxmpp makes a key for ${person.jid} and announces it`, person.generateKey())
+  const bot = await notifyBot({
+    folder,
+    ...accounts.bot,
+    recipients: [{ jid: person.jid }],
+    databaseUrl: process.env.DATABASE_URL,
+  })
+  if (process.env.DATABASE_URL) await step("Preparing the database", command(bot, "migrate"))
+  cleanups.push(() => bot.stop())
+  const database = process.env.DATABASE_URL ? "the given Postgres" : "an embedded Postgres"
+  await step(`Starting the notification bot ${accounts.bot.jid} with ${database}`, bot.start())
+  const listener = person.listen()
+  cleanups.push(() => listener.stop())
+  await sleep(1_000)
+
+  const response = await step("Alertmanager posts two firing alerts", bot.post(alertmanagerPayload))
+  say(`  the bot answered ${response.status}: ${await response.text()}`)
+  const line = await step(
+    "Waiting for go-sendxmpp to decrypt",
+    listener.waitFor(/^.*\[OX\].*\n(?:.*\n)*?.*4 % of.*$/m, 30_000),
+  )
+  say("  go-sendxmpp shows:")
+  quote(line[0])
+  const stanza = await accounts.lastStanza?.()
+  if (stanza !== undefined) {
+    if (ALERT.test(stanza)) throw new Error("the server saw the alert's text")
+    say("  all that the server saw:")
+    quote(stanza.replace(/(urn:xmpp:openpgp:0'>[^<]{60})[^<]+/, "$1…"))
+  }
+  await step(`${person.jid} asks the bot, encrypted`, person.send(accounts.bot.jid, "who are you?"))
+  const answer = await step(
+    "Waiting for the bot's answer",
+    listener.waitFor(/^.*I am the notification bot.*$/m, 30_000),
+  )
+  say("  go-sendxmpp shows the answer, which the bot gives to nobody whose message it could not verify:")
+  quote(answer[0])
+  await readArchive(bot)
+  say(`Done in ${Math.round((Date.now() - startedAt) / 1000)} s.`)
+  if (keep) await stayUp(bot, accounts)
+}
+
+/** The owner reads the alert back: ciphertext in Postgres, the key in the bot's folder. */
+async function readArchive(bot: NotifyBot): Promise<void> {
+  const listed = await step(
+    "The bot's owner lists the archive",
+    eventually("the archive", async () => {
+      const text = await command(bot, "archive", "list")
+      return text.trim().split("\n").length >= 3 ? text : undefined
+    }),
+  )
+  quote(listed)
+  const id = listed.trim().split("\n").at(-1)?.split(/\s/)[0] ?? ""
+  const shown = await step("… and reads the alert back with the key", command(bot, "archive", "show", id))
+  quote(shown)
+  if (!ALERT.test(shown)) throw new Error("the archive does not give the alert back")
+}
+
+async function command(bot: NotifyBot, ...args: string[]): Promise<string> {
+  const result = await bot.command(...args)
+  if (result.code !== 0) throw new Error(`aurochs-notify ${args.join(" ")} ended with ${result.code}: ${result.stderr}`)
+  return result.stdout
+}
+
+async function stayUp(bot: NotifyBot, accounts: Accounts): Promise<void> {
+  say("")
+  say("All of it goes on running; Ctrl-C stops it. Meanwhile:")
+  say(`  post an alert:   curl -H 'Authorization: Bearer ${bot.token}' -d @payload.json ${bot.url}/alertmanager`)
+  say(`  go-sendxmpp:     ${accounts.person.command}`)
+  if (accounts.profanity) say(`  Profanity:       ${accounts.profanity}`)
+  say(`  the archive:     node apps/notify-bot/dist/main.js archive list --config ${bot.configFile}`)
+  await new Promise<void>((resolve) => {
+    process.removeAllListeners("SIGINT")
+    process.once("SIGINT", () => resolve())
+    process.once("SIGTERM", () => resolve())
+  })
+}
+
+async function step<T>(text: string, work: Promise<T>): Promise<T> {
+  const before = Date.now()
+  const result = await withProgress(text, work)
+  say(`✓ ${text} (${((Date.now() - before) / 1000).toFixed(1)} s)`)
+  return result
+}
+
+function say(text: string): void {
+  process.stdout.write(`${text}\n`)
+}
+
+function quote(text: string): void {
+  say(text.trimEnd().replace(/^/gm, "    │ "))
+}
+
+try {
+  await main()
+} catch (error) {
+  process.stderr.write(`The demo failed: ${error instanceof Error ? error.message : String(error)}\n`)
+  process.exitCode = 1
+} finally {
+  for (const cleanup of cleanups.reverse()) await cleanup().catch(() => {})
+}
+process.exit()

@@ -1,0 +1,103 @@
+import { randomBytes } from "node:crypto"
+import { mkdir, writeFile } from "node:fs/promises"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { freePort, type Running, run, start } from "./processes.ts"
+import type { Prosody } from "./prosody.ts"
+
+const PROGRAM = fileURLToPath(new URL("../../apps/notify-bot/dist/main.js", import.meta.url))
+
+/** The notification bot as an operator runs it: a process with a configuration file. */
+export interface NotifyBot {
+  readonly configFile: string
+  readonly url: string
+  readonly token: string
+  /** Its process; changes with each start. */
+  process(): Running
+  start(): Promise<void>
+  /** Posts a body as Alertmanager does. */
+  post(body: unknown): Promise<Response>
+  /** Runs another command of the same program on the same configuration. */
+  command(
+    ...args: readonly string[]
+  ): Promise<{ readonly code: number; readonly stdout: string; readonly stderr: string }>
+  stop(signal?: NodeJS.Signals): Promise<void>
+}
+
+/** Writes a configuration; {@link NotifyBot.start} starts the service. */
+export async function notifyBot(options: {
+  readonly folder: string
+  readonly jid: string
+  readonly password: string
+  readonly service: string
+  /** PEM file of the authority that signed the server's certificate. */
+  readonly caFile?: string | undefined
+  readonly recipients: readonly { readonly jid: string; readonly fingerprints?: readonly string[] }[]
+  /** Absent: embedded. */
+  readonly databaseUrl?: string | undefined
+  readonly port?: number
+}): Promise<NotifyBot> {
+  const folder = join(options.folder, "notify")
+  await mkdir(folder, { recursive: true })
+  const token = randomBytes(24).toString("hex")
+  const port = options.port ?? (await freePort())
+  const configFile = join(folder, "notify.yaml")
+  const config = {
+    account: { jid: options.jid, passwordFile: "password", service: options.service },
+    webhook: { port, tokenFile: "token" },
+    recipients: options.recipients,
+    storage: { folder: "state", ...(options.databaseUrl ? { databaseUrl: options.databaseUrl } : {}) },
+    log: { level: "debug" },
+  }
+  await writeFile(join(folder, "password"), `${options.password}\n`, { mode: 0o600 })
+  await writeFile(join(folder, "token"), `${token}\n`, { mode: 0o600 })
+  // JSON is YAML.
+  await writeFile(configFile, JSON.stringify(config, null, 2))
+  const env = { ...process.env, ...(options.caFile ? { NODE_EXTRA_CA_CERTS: options.caFile } : {}) }
+  let running: Running | undefined
+  const url = `http://127.0.0.1:${port}`
+  return {
+    configFile,
+    url,
+    token,
+    process() {
+      if (running === undefined) throw new Error("the notification bot was not started")
+      return running
+    },
+    async start() {
+      running = start(process.execPath, [PROGRAM, "serve", "--config", configFile], { env })
+      await running.waitFor(/"msg":"listening"/, 60_000)
+    },
+    post: (body) =>
+      fetch(`${url}/alertmanager`, {
+        method: "POST",
+        headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
+        body: typeof body === "string" ? body : JSON.stringify(body),
+      }),
+    command: (...args) => run(process.execPath, [PROGRAM, ...args, "--config", configFile], { env }),
+    async stop(signal = "SIGTERM") {
+      await running?.stop(signal)
+    },
+  }
+}
+
+/** The bot for accounts on a Prosody of ours. */
+export function notifyBotOn(
+  prosody: Prosody,
+  options: {
+    readonly folder: string
+    readonly user: string
+    readonly recipients: readonly string[]
+    readonly databaseUrl?: string
+  },
+): Promise<NotifyBot> {
+  return notifyBot({
+    folder: options.folder,
+    jid: `${options.user}@${prosody.domain}`,
+    password: options.password ?? `pw-${options.user}`,
+    service: prosody.service,
+    caFile: prosody.caFile,
+    recipients: options.recipients.map((user) => ({ jid: `${user}@${prosody.domain}` })),
+    databaseUrl: options.databaseUrl,
+  })
+}
