@@ -1,0 +1,132 @@
+import { type CallOptions, type Fingerprint, throwIfAborted } from "@aurochs/core"
+import * as pgp from "openpgp"
+import type { Checked } from "./checked.ts"
+import { decryptionKeys, narrowedSecret } from "./choose.ts"
+import type { Envelope, SessionPacket } from "./envelope.ts"
+import { badData, cannotDecrypt } from "./errors.ts"
+import type { Usable } from "./judge.ts"
+
+type Encrypted = Extract<Envelope, { kind: "encrypted" }>
+type Text = pgp.Message<Uint8Array>
+
+/** How many combinations of session key packet and secret key one message may cost (attack A29). */
+const MAX_TRIALS = 32
+
+/** What was inside, and whose key opened it. */
+export interface Decrypted {
+  readonly message: Text
+  readonly encryptedTo: Fingerprint | undefined
+}
+
+interface Trial {
+  readonly packet: SessionPacket
+  readonly key: Checked
+  readonly usable: Usable
+}
+
+/**
+ * Decrypts with the first of these keys that a session key packet was made for. Packets that name one of our keys come
+ * first, then those for a hidden recipient.
+ *
+ * @throws {AurochsError} `CANNOT_DECRYPT`, `BAD_DATA`, `ABORTED`
+ */
+export async function decryptWithKeys(
+  envelope: Encrypted,
+  keys: readonly Checked[],
+  config: pgp.Config,
+  options: CallOptions,
+): Promise<Decrypted> {
+  let failure = cannotDecrypt("not-for-us")
+  for (const { packet, key, usable } of trials(envelope, keys)) {
+    throwIfAborted(options)
+    const bytes = joined(packet.bytes, envelope.data)
+    const sessionKeys = await sessionKeysOf(bytes, narrowedSecret(usable, key), config)
+    // A packet that names our key and does not open is damaged; one that names nobody was for somebody else.
+    if (sessionKeys.length === 0 && packet.keyId !== undefined) failure = cannotDecrypt("damaged")
+    const opened = await firstThatOpens(bytes, sessionKeys, config)
+    if (opened instanceof pgp.Message) return { message: opened, encryptedTo: key.fingerprint }
+    if (opened !== undefined && (packet.keyId !== undefined || opened.code === "BAD_DATA")) throw opened
+  }
+  throw failure
+}
+
+function trials(envelope: Encrypted, keys: readonly Checked[]): readonly Trial[] {
+  const ours = keys.flatMap((key) => decryptionKeys(key).map((usable) => ({ key, usable })))
+  const named = envelope.forKeys.flatMap((packet) =>
+    ours.filter(({ usable }) => usable.packet.getKeyID().toHex() === packet.keyId).map((own) => ({ packet, ...own })),
+  )
+  const hidden = envelope.forKeys
+    .filter((packet) => packet.keyId === undefined)
+    .flatMap((packet) => ours.map((own) => ({ packet, ...own })))
+  return [...named, ...hidden].slice(0, MAX_TRIALS)
+}
+
+async function sessionKeysOf(
+  bytes: Uint8Array,
+  key: pgp.PrivateKey,
+  config: pgp.Config,
+): Promise<readonly pgp.DecryptedSessionKey[]> {
+  try {
+    const message = await pgp.readMessage({ binaryMessage: bytes, config })
+    return await pgp.decryptSessionKeys({ message, decryptionKeys: key, config })
+  } catch {
+    return []
+  }
+}
+
+type Failure = ReturnType<typeof cannotDecrypt> | ReturnType<typeof badData>
+
+/**
+ * Decrypts the data with each session key in turn: with RSA the library gives random ones too, so that nobody can tell
+ * from outside whether the padding was right.
+ */
+async function firstThatOpens(
+  bytes: Uint8Array,
+  sessionKeys: readonly pgp.DecryptedSessionKey[],
+  config: pgp.Config,
+): Promise<Text | Failure | undefined> {
+  let failure: Failure | undefined
+  for (const sessionKey of sessionKeys) {
+    const opened = await decryptData(bytes, sessionKey, config)
+    if (opened instanceof pgp.Message) return opened
+    if (failure === undefined || opened.code === "BAD_DATA") failure = opened
+  }
+  return failure
+}
+
+/** Decrypts with one session key; `bytes` are the session key packet and the encrypted data packet. */
+export async function decryptData(
+  bytes: Uint8Array,
+  sessionKey: pgp.DecryptedSessionKey,
+  config: pgp.Config,
+): Promise<Text | Failure> {
+  try {
+    const message = await pgp.readMessage({ binaryMessage: bytes, config })
+    const usable = [sessionKey as pgp.SessionKey]
+    return (await message.decrypt(undefined, undefined, usable, undefined, config)) as Text
+  } catch (error) {
+    return insideFailure(error)
+  }
+}
+
+/**
+ * What a failure of the library while decrypting or parsing means. Its text is only looked at, never passed on.
+ */
+export function insideFailure(error: unknown): Failure {
+  const text = error instanceof Error ? error.message : ""
+  if (/Maximum decompressed message size/.test(text)) {
+    return badData("message", "it exceeds maxPlaintextBytes", "maxPlaintextBytes")
+  }
+  if (/Modification detected|[Aa]uthentication|session key|Decryption failed|ciphertext/.test(text)) {
+    return cannotDecrypt("damaged")
+  }
+  return badData("message", "what was encrypted is not one OpenPGP message")
+}
+
+/** Two byte strings as one. */
+export function joined(a: Uint8Array, b: Uint8Array): Uint8Array {
+  const all = new Uint8Array(a.length + b.length)
+  all.set(a)
+  all.set(b, a.length)
+  return all
+}

@@ -1,0 +1,91 @@
+import type { Limits } from "@aurochs/crypto"
+import { badData } from "./errors.ts"
+import { type Framed, frame, tag } from "./packets.ts"
+
+/** Session key packet: the key ID it names (hex, lower case), or undefined for a hidden recipient. */
+export interface SessionPacket {
+  readonly bytes: Uint8Array
+  readonly keyId: string | undefined
+}
+
+/** The outside of one OpenPGP message. */
+export type Envelope =
+  | {
+      readonly kind: "encrypted"
+      /** Public-key session key packets (PKESK). */
+      readonly forKeys: readonly SessionPacket[]
+      /** Password session key packets (SKESK), whole packets with their bodies. */
+      readonly forPasswords: readonly { readonly bytes: Uint8Array; readonly body: Uint8Array }[]
+      /** The encrypted data packet. */
+      readonly data: Uint8Array
+      readonly packets: number
+    }
+  | { readonly kind: "clear"; readonly packets: number }
+
+/** What may stand in a message that is not encrypted. */
+const CLEAR: ReadonlySet<number> = new Set([
+  tag.signature,
+  tag.onePassSignature,
+  tag.compressed,
+  tag.literal,
+  tag.marker,
+  tag.padding,
+])
+
+/**
+ * Looks at the packet headers of a message before anything is parsed: exactly one message, nothing around it, nothing
+ * without integrity protection (attacks A15, A27).
+ *
+ * @throws {AurochsError} `BAD_DATA`
+ */
+export function readEnvelope(bytes: Uint8Array, limits: Limits): Envelope {
+  if (bytes.length > limits.maxMessageBytes) {
+    throw badData("message", "it exceeds maxMessageBytes", "maxMessageBytes")
+  }
+  const framed = frame(bytes, limits.maxPackets)
+  if (framed === "packets") throw badData("message", "it exceeds maxPackets", "maxPackets")
+  if (framed === "framing") throw badData("message", "not one binary OpenPGP message")
+  if (framed.some((p) => p.tag === tag.encryptedWithoutIntegrity)) {
+    throw badData("message", "encrypted without integrity protection")
+  }
+  if (framed.every((p) => CLEAR.has(p.tag))) return { kind: "clear", packets: framed.length }
+  return encryptedEnvelope(bytes, framed)
+}
+
+function encryptedEnvelope(bytes: Uint8Array, framed: readonly Framed[]): Envelope {
+  const data = framed.at(-1)
+  const before = framed.slice(0, -1)
+  const known = before.every((p) => p.tag === tag.publicKeySession || p.tag === tag.passwordSession || IGNORED(p.tag))
+  if (data === undefined || (data.tag !== tag.encrypted && data.tag !== tag.aeadEncrypted) || !known) {
+    throw badData("message", "not one OpenPGP message")
+  }
+  const whole = (p: Framed) => bytes.subarray(p.start, p.end)
+  return {
+    kind: "encrypted",
+    forKeys: before
+      .filter((p) => p.tag === tag.publicKeySession)
+      .map((p) => ({ bytes: whole(p), keyId: recipientOf(p.body) })),
+    forPasswords: before.filter((p) => p.tag === tag.passwordSession).map((p) => ({ bytes: whole(p), body: p.body })),
+    data: whole(data),
+    packets: framed.length,
+  }
+}
+
+/** RFC 9580 §4.3, §5.8: markers, padding and unknown types from 40 up are to be ignored. */
+function IGNORED(type: number): boolean {
+  return type === tag.marker || type === tag.padding || type >= 40
+}
+
+/** RFC 9580 §5.1: version 3 names a key ID, version 6 a fingerprint; zeros or nothing mean that it is hidden. */
+function recipientOf(body: Uint8Array): string | undefined {
+  if (body[0] === 3) return keyId(body.subarray(1, 9))
+  if (body[0] !== 6) return undefined
+  const length = body[1] ?? 0
+  const fingerprint = body.subarray(3, 2 + length)
+  return length === 0 ? undefined : keyId(body[2] === 4 ? fingerprint.subarray(-8) : fingerprint.subarray(0, 8))
+}
+
+function keyId(bytes: Uint8Array): string | undefined {
+  const hex = Array.from(bytes, (b) => b.toString(16).padStart(2, "0")).join("")
+  return /^0*$/.test(hex) ? undefined : hex
+}

@@ -1,0 +1,1 @@
+export { type OpenpgpjsOptions, openpgpjs } from "./provider.ts"
