@@ -1,0 +1,92 @@
+// XEP-0373 v0.7.0 §3.1, OpenPGP content elements. https://xmpp.org/extensions/xep-0373.html#exchange
+import { childElements, element, textOf, type XmlElement } from "@aurochs/core"
+import { onlyChild } from "./codec.ts"
+import { badXml } from "./limits.ts"
+import { namespaces } from "./namespaces.ts"
+import { formatDateTime, parseDateTime } from "./time.ts"
+
+const { openpgp, client } = namespaces
+
+/** Which of the three content elements. */
+export type ContentKind = "signcrypt" | "sign" | "crypt"
+
+/** A content element: what is inside an OpenPGP message. */
+export interface ContentElement {
+  readonly kind: ContentKind
+  /** The `jid` of each `<to/>`, as written. */
+  readonly to: readonly string[]
+  readonly time: Date
+  /** Random padding; never shown to anybody. */
+  readonly rpad?: string | undefined
+  /** The child elements of `<payload/>`. */
+  readonly payload: readonly XmlElement[]
+  /** Children that XEP-0373 does not know: ignored, and named. */
+  readonly unknown: readonly { readonly name: string; readonly namespace: string }[]
+}
+
+/** Codec of `<signcrypt/>`, `<sign/>` and `<crypt/>`. */
+export const contentElement: {
+  readonly namespace: string
+  write(value: Omit<ContentElement, "unknown">): XmlElement
+  read(e: XmlElement): ContentElement
+} = {
+  namespace: openpgp,
+  /** Order to, time, rpad, payload: what every client reads. */
+  write(value: Omit<ContentElement, "unknown">): XmlElement {
+    const { kind, to, time, rpad, payload } = value
+    if (to.length === 0 && kind !== "crypt") throw badXml(`<${kind}/> needs a recipient`)
+    return element(kind, openpgp, {}, [
+      ...to.map((jid) => element("to", openpgp, { jid })),
+      element("time", openpgp, { stamp: formatDateTime(time) }),
+      ...(rpad === undefined ? [] : [element("rpad", openpgp, {}, rpad === "" ? [] : [rpad])]),
+      element("payload", openpgp, {}, payload),
+    ])
+  },
+  /**
+   * @throws {AurochsError} `BAD_DATA` (`xml`): not exactly one `<time/>` (R7) and `<payload/>` (R13), no `<to/>` (R8) or
+   *   one without address, two `<rpad/>`, a time that is none (R11)
+   */
+  read(e: XmlElement): ContentElement {
+    const kind = kindOf(e)
+    const to = childElements(e, "to", openpgp).map(({ attributes }) => {
+      if (!attributes.jid) throw badXml("a <to/> without jid")
+      return attributes.jid
+    })
+    if (to.length === 0 && kind !== "crypt") throw badXml(`<${kind}/> without <to/>`)
+    const time = onlyChild(e, "time", openpgp)
+    const [rpad, ...morePadding] = childElements(e, "rpad", openpgp)
+    if (morePadding.length > 0) throw badXml("more than one <rpad/>")
+    const known = ["to", "time", "rpad", "payload"]
+    return {
+      kind,
+      to,
+      time: parseDateTime(time.attributes.stamp ?? ""),
+      rpad: rpad === undefined ? undefined : textOf(rpad),
+      payload: childElements(payloadOf(e)).map(withBodyNamespace),
+      unknown: childElements(e)
+        .filter((child) => !known.includes(child.name) || (child.namespace !== openpgp && child.name !== "payload"))
+        .map(({ name, namespace }) => ({ name, namespace })),
+    }
+  },
+}
+
+function kindOf(e: XmlElement): ContentKind {
+  const { name, namespace } = e
+  if (namespace !== openpgp || (name !== "signcrypt" && name !== "sign" && name !== "crypt")) {
+    throw badXml("a content element of XEP-0373 is expected")
+  }
+  return name
+}
+
+/** Fluux writes `<payload xmlns='jabber:client'>`. Two of them are two, whatever their namespaces. */
+function payloadOf(e: XmlElement): XmlElement {
+  const all = childElements(e, "payload").filter(({ namespace }) => namespace === openpgp || namespace === client)
+  const [payload, ...more] = all
+  if (payload === undefined || more.length > 0) throw badXml("exactly one <payload/> is needed")
+  return payload
+}
+
+/** A `<body/>` without a namespace of its own stands in the payload's; it is meant as a body. */
+function withBodyNamespace(child: XmlElement): XmlElement {
+  return child.name === "body" && child.namespace === openpgp ? { ...child, namespace: client } : child
+}
