@@ -16,7 +16,8 @@ const PNPM = "pnpm@10.34.9"
 /** What the installed tree was made from. */
 function wanted() {
   const hash = createHash("sha256")
-  for (const file of ["pnpm-lock.yaml", "package.json", "pnpm-workspace.yaml"]) hash.update(readFileSync(join(root, file)))
+  for (const file of ["pnpm-lock.yaml", "package.json", "pnpm-workspace.yaml"])
+    hash.update(readFileSync(join(root, file)))
   return hash.digest("hex")
 }
 
@@ -39,6 +40,10 @@ if (!existsSync(stamp) || readFileSync(stamp, "utf8") !== wanted()) {
   writeFileSync(stamp, wanted())
 }
 if (script !== undefined) {
-  const run = spawnSync("npm", ["run", "--silent", script, "--", ...rest], { cwd: root, stdio: "inherit", env: { ...process.env, AUROCHS_CWD: process.cwd() } })
+  const run = spawnSync("npm", ["run", "--silent", script, "--", ...rest], {
+    cwd: root,
+    stdio: "inherit",
+    env: { ...process.env, AUROCHS_CWD: process.cwd() },
+  })
   process.exit(run.status ?? 1)
 }

@@ -17,7 +17,8 @@ export default class Summary implements Reporter {
       failed += own === 0 && module.state() === "failed" ? 1 : own
     }
     process.once("exit", () => {
-      if (skipped.length > 0) console.log(`skipped (${skipped.length}):\n${skipped.map((name) => `  - ${name}`).join("\n")}`)
+      if (skipped.length > 0)
+        console.log(`skipped (${skipped.length}):\n${skipped.map((name) => `  - ${name}`).join("\n")}`)
       console.log(`${passed} passed, ${failed} failed`)
     })
   }
