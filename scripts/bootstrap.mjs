@@ -2,11 +2,10 @@
 // the lockfile name, once for each lockfile, then hands over to an npm script, which sees the repository's own Node.
 import { spawnSync } from "node:child_process"
 import { createHash } from "node:crypto"
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
-import { fileURLToPath } from "node:url"
+import { alone, become, readOr, root } from "./lib.mjs"
 
-const root = join(dirname(fileURLToPath(import.meta.url)), "..")
 const args = process.argv.slice(2)
 const quiet = args[0] === "--quiet"
 if (quiet) args.shift()
@@ -26,24 +25,25 @@ function fail(message) {
   process.exit(1)
 }
 
-if (Number(process.versions.node.split(".")[0]) < 20) fail(`Node 20 or later is needed, this is ${process.version}.`)
-const stamp = join(root, "node_modules", ".aurochs-setup")
-if (!existsSync(stamp) || readFileSync(stamp, "utf8") !== wanted()) {
+function install() {
+  if (readOr(stamp, "") === wanted()) return true
   if (!quiet) console.log("installing dependencies with pnpm …")
-  const install = spawnSync("npx", ["--yes", PNPM, "install", "--frozen-lockfile", "--reporter=append-only"], {
+  const run = spawnSync("npx", ["--yes", PNPM, "install", "--frozen-lockfile", "--reporter=append-only"], {
     cwd: root,
     stdio: ["ignore", quiet ? 2 : 1, 2],
     env: { ...process.env, CI: "true" },
   })
-  if (install.status !== 0) fail("The dependencies could not be installed. Is the npm registry reachable?")
+  if (run.status !== 0) return false
   mkdirSync(dirname(stamp), { recursive: true })
   writeFileSync(stamp, wanted())
+  return true
 }
+
+if (Number(process.versions.node.split(".")[0]) < 20) fail(`Node 20 or later is needed, this is ${process.version}.`)
+const stamp = join(root, "node_modules", ".aurochs-setup")
+if (readOr(stamp, "") !== wanted() && !alone("setup", install))
+  fail("The dependencies could not be installed. Is the npm registry reachable?")
 if (script !== undefined) {
-  const run = spawnSync("npm", ["run", "--silent", script, "--", ...rest], {
-    cwd: root,
-    stdio: "inherit",
-    env: { ...process.env, AUROCHS_CWD: process.cwd() },
-  })
-  process.exit(run.status ?? 1)
+  const env = { ...process.env, AUROCHS_CWD: process.cwd() }
+  become("npm", ["run", "--silent", script, "--", ...rest], { cwd: root, env })
 }
