@@ -1,0 +1,1 @@
+export { type Case, type CaseResult, describeCases, runCase, type SuiteOptions, unsupported } from "./case.ts"
