@@ -89,7 +89,11 @@ interface WithBytes {
  *
  * @throws {AurochsError} `BAD_DATA`
  */
-async function contentOf(message: pgp.Message<Uint8Array>, outerPackets: number, limits: Limits): Promise<Content> {
+export async function contentOf(
+  message: pgp.Message<Uint8Array>,
+  outerPackets: number,
+  limits: Limits,
+): Promise<Content> {
   const { packets, depth } = await step(
     () => unwrapped(message),
     (text) => insideFailure(new Error(text)),

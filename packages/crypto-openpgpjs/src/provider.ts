@@ -5,9 +5,11 @@ import { makeContext, momentOf, readCertificate } from "./context.ts"
 import { merge, minimize } from "./edit.ts"
 import { generate } from "./generate.ts"
 import { describe } from "./inspect.ts"
+import { lifecycle } from "./lifecycle.ts"
 import { merged, open } from "./open.ts"
 import { seal } from "./seal.ts"
 import { importSecret, keyring } from "./secrets.ts"
+import { transfer } from "./transfer.ts"
 
 /** Options of {@link openpgpjs}. */
 export interface OpenpgpjsOptions {
@@ -46,5 +48,7 @@ export function openpgpjs(options: OpenpgpjsOptions = {}): CryptoProvider {
     sign: (plaintext, call) =>
       seal(context, keys, plaintext, { now: call.now, signal: call.signal, signWith: call.signWith }),
     open: (message, call) => open(context, keys, message, call),
+    lifecycle: lifecycle(context, keys),
+    secrets: transfer(context, keys),
   }
 }

@@ -77,7 +77,8 @@ function chooseRecipients(context: Context, recipients: readonly Checked[], now:
   return { keys, moment }
 }
 
-function noUsableKey(unfit: readonly { key: Checked; because: string }[]): AurochsError<"NO_USABLE_KEY"> {
+/** `NO_USABLE_KEY`, naming every key that may not be used. */
+export function noUsableKey(unfit: readonly { key: Checked; because: string }[]): AurochsError<"NO_USABLE_KEY"> {
   const leftOut: LeftOut[] = unfit.map(({ key, because }) => ({ fingerprint: key.fingerprint, because }))
   const owner = unfit[0] === undefined ? UNKNOWN_OWNER : ownerOf(unfit[0].key)
   const why = leftOut.map((one) => `${one.fingerprint}: ${one.because}`).join(", ") || "no certificate was given"

@@ -6,6 +6,7 @@ import { type Checked, checkKey } from "./checked.ts"
 import { decryptionKeys, isSecret, signingKey } from "./choose.ts"
 import { type Context, checkingConfig, momentOf } from "./context.ts"
 import { backend, badData, cannotDecrypt, step } from "./errors.ts"
+import { boundArgon2 } from "./s2k.ts"
 
 /** A secret key in memory. */
 export interface Unlocked {
@@ -141,7 +142,10 @@ async function unlockPacket(
       feature: "secret key protection",
     })
   }
-  if (s2k.type === "argon2") boundArgon2(context, s2k)
+  if (s2k.type === "argon2") {
+    const { t = Number.NaN, p = Number.NaN, encodedM = Number.NaN } = s2k
+    boundArgon2({ passes: t, lanes: p, memoryExponent: encodedM }, "secret-key", context.limits)
+  }
   if (passphrase === undefined) {
     const of = fingerprint(key.getFingerprint())
     throw new AurochsError("KEY_LOCKED", "the secret key needs a passphrase", { fingerprint: of })
@@ -155,21 +159,10 @@ async function unlockPacket(
   )
 }
 
-/** Lanes of an Argon2 S2K that are accepted; RFC 9106 recommends four. */
-const MAX_ARGON2_LANES = 16
-
-function boundArgon2(context: Context, s2k: NonNullable<WithS2k["s2k"]>): void {
-  const { maxArgon2MemoryExponent, maxArgon2Passes } = context.limits
-  const { t = Number.NaN, p = Number.NaN, encodedM = Number.NaN } = s2k
-  if (!(encodedM <= maxArgon2MemoryExponent)) {
-    throw badData("secret-key", "its Argon2 needs too much memory", "maxArgon2MemoryExponent")
-  }
-  if (!(t <= maxArgon2Passes && p <= MAX_ARGON2_LANES)) {
-    throw badData("secret-key", "its Argon2 takes too long", "maxArgon2Passes")
-  }
-}
-
-function passphraseText(bytes: Uint8Array): string {
+/**
+ * @throws {AurochsError} `CANNOT_DECRYPT` (`bad-passphrase`) if it is not UTF-8
+ */
+export function passphraseText(bytes: Uint8Array): string {
   try {
     return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes)
   } catch {

@@ -115,7 +115,7 @@ function unusable(
   const binding = newest(subkey.bindings, now) ?? newest(subkey.bindings, signedAt)
   const unfit = subkeyUnfit(subkey, binding, signedAt, config)
   if (unfit !== undefined) return named(unfit)
-  return binding !== undefined && binding.signsBack && hasFlag(binding.packet, SIGNS) ? undefined : "no-sign-flag"
+  return binding?.signsBack && hasFlag(binding.packet, SIGNS) ? undefined : "no-sign-flag"
 }
 
 function named(unfit: string): Because {
