@@ -1,2 +1,8 @@
+export { chooseKeys, type KeyChoice, type LeftOut, noUsableKey } from "./choose.ts"
+export { type Accepted, type AcceptRule, policyOf } from "./common-rules.ts"
 export type { Found, KeyDirectory, Missing } from "./directory.ts"
+export { type JudgedKey, judgeKeys } from "./judge.ts"
+export { blindBeforeVerification, pinned, tofu, verifiedOnly } from "./policies.ts"
 export type { TrustFacts, TrustPolicy } from "./policy.ts"
+export { isStale, lookupDelayMs, maxListAgeMs } from "./retry.ts"
+export { findUserId, userIdOf } from "./user-id.ts"
