@@ -1,4 +1,4 @@
-import { type BareJid, type CallOptions, throwIfAborted } from "@aurochs/core"
+import { AurochsError, type BareJid, type CallOptions, throwIfAborted } from "@aurochs/core"
 import type { Archive, ArchiveEntry, ArchiveId, ArchiveQuery } from "./archive.ts"
 import { type ArchiveRow, digestKey, entryFormat, rowFormat, rowOf } from "./archive-row.ts"
 import type { Backing } from "./backing.ts"
@@ -17,8 +17,12 @@ export function archiveOn(backing: Backing): Archive {
 
   const load = async (operation: string, id: string, call?: CallOptions): Promise<ArchiveEntry | undefined> => {
     const row = await table.read(operation, (rows) => rows.all.get(id), call)
-    const entry = row && (await blobs.get(operation, id))
-    return row && entry && { ...entry, verdict: row.verdict, id: id as ArchiveId, handled: row.handled }
+    if (row === undefined) return undefined
+    const entry = await blobs.get(operation, id)
+    if (entry !== undefined) return { ...entry, verdict: row.verdict, id: id as ArchiveId, handled: row.handled }
+    // Removed in between, or lost.
+    if ((await table.read(operation, (rows) => rows.all.get(id), call)) === undefined) return undefined
+    throw new AurochsError("STORAGE", `the content of archive entry ${id} is gone`, { operation })
   }
 
   async function* entries(operation: string, select: (row: ArchiveRow) => boolean, options: Selection) {

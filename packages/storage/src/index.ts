@@ -1,5 +1,6 @@
 export type { Archive, ArchiveEntry, ArchiveId, ArchiveQuery, EntryVerdict, NewEntry } from "./archive.ts"
 export { elementFromJson, elementToJson, entryDigest } from "./entry.ts"
+export { fileStorage, fileStore } from "./file/storage.ts"
 export { memoryStorage } from "./memory.ts"
 export type { Leased, NewOutboxEntry, Outbox, OutboxEntry, OutboxId, Settlement } from "./outbox.ts"
 export type { AuditEvent, AuditLog, KeyStore, SecretStore, SeenSet, StateStore, StateValue, Storage } from "./stores.ts"

@@ -1,4 +1,4 @@
-import { type BareJid, type CallOptions, cryptoRandom, randomId, throwIfAborted } from "@aurochs/core"
+import { AurochsError, type BareJid, type CallOptions, cryptoRandom, randomId, throwIfAborted } from "@aurochs/core"
 import type { Backing, Rows, Transaction } from "./backing.ts"
 import type { Leased, NewOutboxEntry, Outbox, OutboxId } from "./outbox.ts"
 import {
@@ -58,7 +58,10 @@ export function outboxOn(backing: Backing): Outbox {
           const leased: Leased[] = []
           for (const row of claimable(tx.rows, options.account, options.now, options.limit)) {
             const sealed = await blobs.get("outbox.claim", row.id)
-            if (sealed === undefined) continue
+            if (sealed === undefined)
+              throw new AurochsError("STORAGE", `the content of outbox entry ${row.id} is gone`, {
+                operation: "outbox.claim",
+              })
             const lease = randomId(random)
             const next: OutboxRow = {
               ...row,
