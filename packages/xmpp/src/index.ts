@@ -1,0 +1,2 @@
+export type { TransportEvent, XmppOptions } from "./options.ts"
+export { xmpp } from "./transport.ts"
