@@ -1,1 +1,5 @@
+export { carriesMessage, openpgpBytesOf, type Parties, peerOf } from "./envelope.ts"
 export type { Check, Incoming, IncomingBase, Plaintext, Rejected, Secure, Unverified } from "./incoming.ts"
+export { type OpenOptions, open, type Received } from "./open.ts"
+export { textBody } from "./payload.ts"
+export { type SealOptions, seal } from "./seal.ts"

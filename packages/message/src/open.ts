@@ -1,0 +1,177 @@
+import {
+  AurochsError,
+  type BareJid,
+  type CallOptions,
+  type Delivery,
+  isAurochsError,
+  type KnownKey,
+  textOf,
+  throwIfAborted,
+  type XmlElement,
+} from "@aurochs/core"
+import { type CryptoProvider, defaultLimits, type Limits, type Opened, type SecretKey } from "@aurochs/crypto"
+import type { TrustPolicy } from "@aurochs/keys"
+import { type ContentElement, namespaces, openpgpElement } from "@aurochs/xml"
+import { readContent } from "./content-text.ts"
+import { carriesMessage, openpgpElementsOf, type Parties, peerOf, plaintextBodies } from "./envelope.ts"
+import type { Incoming, IncomingBase } from "./incoming.ts"
+import { type Notes, nameFor, notes } from "./notes.ts"
+import { acceptPayload, bodyText } from "./payload.ts"
+import { replayKeyOf } from "./replay.ts"
+import { contentRows, envelopeRows, type Finding, findingOf, firstFinding, openedRows, reject } from "./rules.ts"
+import { type JudgingOptions, judgeKnownKeys, judgeSigners } from "./signers.ts"
+
+/** What {@link open} needs. */
+export interface OpenOptions extends CallOptions {
+  readonly account: BareJid
+  readonly provider: CryptoProvider
+  /** One's own keys, old ones too. */
+  readonly decryptWith: readonly SecretKey[]
+  /** The known keys of the sender: the peer's, or one's own for what another client of ours sent. */
+  readonly keysOf: readonly KnownKey[]
+  /** For the sender's keys. */
+  readonly trust: TrustPolicy
+  readonly now: Date
+  readonly limits?: Partial<Limits> | undefined
+}
+
+/** An {@link Incoming} that, if it is `secure`, can be told from a replay of itself. */
+export type Received = Incoming & {
+  /** For `SeenSet.claim`, before anything else sees the message (attack A2). Only with `secure`. */
+  readonly replayKey?: string | undefined
+}
+
+/**
+ * Opens one incoming message by every rule of XEP-0373 §3.2 and XEP-0374, in the order of the tables in `rules.ts`. No
+ * statement of the stanza makes it throw: each failure is `rejected` with the name of its check, or `unverified` with
+ * its reason. Nothing but `secure` may be acted on.
+ *
+ * @returns undefined if there is nothing to read: no encryption and no body, a bounced message, or no `local@domain` as
+ * the other side
+ * @throws {AurochsError} `ABORTED`, `BACKEND`, `KEY_LOCKED`: it could not be asked
+ */
+export async function open(delivery: Delivery, options: OpenOptions): Promise<Received | undefined> {
+  throwIfAborted(options)
+  const { stanza, via, stampedAt } = delivery
+  const { account } = options
+  const parties = peerOf(delivery, account)
+  if (parties === undefined || carriesMessage(stanza) === "nothing") return undefined
+  const noted = notes()
+  const { peer, direction } = parties
+  const stanzaId = stanza.attributes.id
+  const base: IncomingBase = { account, peer, direction, via, stanzaId, stampedAt, notes: noted.all }
+
+  const refused = firstFinding(envelopeRows, { stanza })
+  if (refused !== undefined) return { ...base, ...refused }
+  const [openpgp] = openpgpElementsOf(stanza)
+  if (openpgp === undefined) return { ...base, kind: "plaintext", body: bodyText(plaintextBodies(stanza), noted) ?? "" }
+  noteOuter(stanza, noted)
+  try {
+    return { ...base, ...(await openSealed(openpgp, delivery, parties, noted, options)) }
+  } catch (error) {
+    if (isAurochsError(error)) throw error
+    // What the engine threw may quote what it was reading: it goes no further.
+    const backend = options.provider.name
+    throw new AurochsError("BACKEND", "the OpenPGP engine failed", { backend })
+  }
+}
+
+type Sealed = Finding | Omit<Extract<Received, { kind: "secure" }>, keyof IncomingBase>
+
+async function openSealed(
+  openpgp: XmlElement,
+  delivery: Delivery,
+  { sender, peer, direction }: Parties,
+  noted: Notes,
+  options: OpenOptions,
+): Promise<Sealed> {
+  const { account, provider, decryptWith, now, limits, signal } = options
+  const bytes = readBytes(openpgp, limits)
+  if (!(bytes instanceof Uint8Array)) return bytes
+  const judging: JudgingOptions = { ...options, sender }
+  const keys = await judgeKnownKeys(judging)
+  const answered = await attempt(() =>
+    provider.open(bytes, { decryptWith, verifyWith: keys.verifyWith, now, limits, signal }),
+  )
+  if ("kind" in answered) return answered
+  const opened: Opened = answered
+  const isSenders = (certificate: string) => keys.senders.some(({ key }) => key.fingerprint === certificate)
+  const unsigned = firstFinding(openedRows, { opened, isSenders })
+  if (unsigned !== undefined) return unsigned
+
+  const read = await attempt(async () => ({ content: readContent(opened.plaintext, limits) }))
+  if ("kind" in read) return read
+  const { content } = read
+  for (const child of content.unknown) noted.add(`unknown beside the payload: ${nameFor(child)}`)
+  const signers = await judgeSigners(opened, keys, judging)
+  const recipient = direction === "in" ? account : peer
+  const outerTo = delivery.stanza.attributes.to ?? account
+  const facts = { opened, isSenders, content, signers, recipient, outerTo, now, stampedAt: delivery.stampedAt }
+  const finding = firstFinding(contentRows, facts)
+  if (finding?.kind === "unverified") return { ...finding, unverifiedBody: bodyOf(content, noted) }
+  if (finding !== undefined) return finding
+
+  const [signer] = signers
+  // The last row lets nothing pass that has no signer; without one there is nothing to tell.
+  if (signer === undefined) return reject("signature")
+  const payload = acceptPayload(content.payload, noted)
+  return {
+    kind: "secure",
+    body: bodyText(payload, noted),
+    payload,
+    signedBy: signer.fingerprint,
+    writtenAt: content.time,
+    trust: signer.decision,
+    replayKey: await replayKeyOf(account, signer.fingerprint, signer.signedAt, opened.plaintext),
+  }
+}
+
+/** The OpenPGP message, or why it cannot be had. Its size is bounded before Base64 is read. */
+function readBytes(openpgp: XmlElement, limits: Partial<Limits> | undefined): Uint8Array | Finding {
+  const maxBytes = limits?.maxMessageBytes ?? defaultLimits.maxMessageBytes
+  const tooLarge = () =>
+    reject(
+      "limit",
+      new AurochsError("BAD_DATA", "the message is too large", { what: "message", limit: "maxMessageBytes" }),
+    )
+  // Twice the size leaves room for Base64, for line breaks, and for armor inside.
+  if (textOf(openpgp).length > 2 * maxBytes) return tooLarge()
+  try {
+    const bytes = openpgpElement.read(openpgp)
+    return bytes.length > maxBytes ? tooLarge() : bytes
+  } catch (error) {
+    return findingOf(error)
+  }
+}
+
+async function attempt<T extends object>(work: () => Promise<T>): Promise<T | Finding> {
+  try {
+    return await work()
+  } catch (error) {
+    return findingOf(error)
+  }
+}
+
+/** For a person to look at, once it is marked as unverified. */
+function bodyOf(content: ContentElement, noted: Notes): string | undefined {
+  return bodyText(acceptPayload(content.payload, noted), noted)
+}
+
+/** What stands outside of the encryption is never content (attack A10); what looks like it is named. */
+function noteOuter(stanza: XmlElement, noted: Notes): void {
+  for (const child of stanza.children) {
+    if (typeof child !== "string" && !EXPECTED_OUTSIDE.has(child.namespace) && child.name !== "body") {
+      noted.add(`ignored outside of the encryption: ${nameFor(child)}`)
+    }
+  }
+}
+
+const EXPECTED_OUTSIDE: ReadonlySet<string> = new Set([
+  namespaces.openpgp,
+  namespaces.eme,
+  namespaces.hints,
+  namespaces.stanzaId,
+  namespaces.delay,
+  namespaces.chatStates,
+  namespaces.receipts,
+])
