@@ -1,1 +1,8 @@
 export { type Case, type CaseResult, describeCases, runCase, type SuiteOptions, unsupported } from "./case.ts"
+export { describeStorage, type StorageSubject } from "./storage-all.ts"
+export { describeArchive } from "./storage-archive.ts"
+export { describeKeyStore, describeSecretStore } from "./storage-keys.ts"
+export { describeOutbox } from "./storage-outbox.ts"
+export type { Pair } from "./storage-samples.ts"
+export { describeSeenSet } from "./storage-seen.ts"
+export { describeAuditLog, describeStateStore } from "./storage-state.ts"
