@@ -23,7 +23,8 @@ export interface KeyDirectory {
   /**
    * Everything the source has for `owner`. Nothing found: empty.
    *
-   * @throws {AurochsError} only if the source could not be asked: `NETWORK`, `STANZA_ERROR`, `HTTP`, `ABORTED`
+   * @throws {AurochsError} only if the source could not be asked, or its answer not be read: `NETWORK`, `STANZA_ERROR`,
+   * `HTTP`, `BAD_DATA`, `ABORTED`
    */
   lookup(
     query: { readonly owner: BareJid; readonly fingerprint?: Fingerprint | undefined },

@@ -1,0 +1,201 @@
+import {
+  type BareJid,
+  type CallOptions,
+  type Clock,
+  type Fingerprint,
+  isAurochsError,
+  type KnownKey,
+} from "@aurochs/core"
+import type { CryptoProvider } from "@aurochs/crypto"
+import type { AuditLog, KeyStore, StateStore } from "@aurochs/storage"
+import { collect, equalBytes } from "./collect.ts"
+import type { KeyDirectory, Missing } from "./directory.ts"
+import { isCounted, openGaps, rememberReading, type Stamp, stampFor } from "./first-seen.ts"
+import { type ReadKey, readDirectory, tryInspect } from "./reading.ts"
+
+/** Something that a reading changed. `kind` is also the kind of the audit event. */
+export interface KeyChange {
+  readonly kind:
+    | "key-new"
+    /** New self-signatures, subkeys or User IDs. */
+    | "key-changed"
+    | "key-revoked"
+    /** No longer in the owner's list; it stays stored. */
+    | "key-gone"
+    /** In the list again. */
+    | "key-back"
+    /** Listed, but its certificate could not be had this time. */
+    | "key-missing"
+  readonly owner: BareJid
+  readonly fingerprint: Fingerprint
+  /** The reason of a gap. */
+  readonly because?: string | undefined
+}
+
+/** What `refreshKeys` needs. */
+export interface RefreshOptions extends CallOptions {
+  readonly owner: BareJid
+  readonly directory: KeyDirectory
+  readonly keys: KeyStore
+  readonly provider: CryptoProvider
+  readonly clock: Clock
+  readonly audit?: AuditLog | undefined
+  /** Whose audit log and state it is. */
+  readonly account: BareJid
+  /**
+   * Keeps when the list was read and which keys of the first list could not be had then. Without it a key of the first
+   * list that arrives later counts as a later one, so `tofu` quarantines it.
+   */
+  readonly state?: StateStore | undefined
+}
+
+/** The outcome of one complete reading. */
+export interface Refreshed {
+  /** Everything that is stored of this owner now. */
+  readonly known: readonly KnownKey[]
+  readonly changed: readonly KeyChange[]
+  /** Listed keys of which no certificate is stored, not even an older one. */
+  readonly missing: readonly Missing[]
+  readonly readAt: Date
+}
+
+/** Gaps of one reading that are written to the audit log, at most. */
+const MAX_AUDITED_GAPS = 32
+
+/**
+ * Reads an account's keys from a directory and brings the key store up to date: certificates are merged, never
+ * replaced; a key that is no longer listed is marked and kept. If the directory could not be asked, it throws and
+ * nothing is changed.
+ *
+ * @throws {AurochsError} as `KeyDirectory.lookup`, `KeyStore` and `CryptoProvider`
+ */
+export async function refreshKeys(o: RefreshOptions): Promise<Refreshed> {
+  const call = { signal: o.signal }
+  const reading = await readDirectory({ ...o, now: o.clock.now() })
+  const readAt = o.clock.now()
+  const stored = await collect(o.keys.keysOf(o.owner, call))
+  const byPrint = new Map(stored.map((key) => [key.fingerprint, key]))
+  const stamp = stampFor(stored, await openGaps(o, call), readAt)
+  const changed: KeyChange[] = []
+  const note = (kind: KeyChange["kind"], fingerprint: Fingerprint, because?: string) =>
+    changed.push({ kind, owner: o.owner, fingerprint, because })
+  const puts: KnownKey[] = []
+
+  for (const [print, read] of reading.found) {
+    const before = byPrint.get(print)
+    const after = before === undefined ? newKey(o.owner, read, stamp) : await updated(before, read, stamp, o, note)
+    if (before === undefined || isNewlyBound(before, after)) note("key-new", print)
+    else if (!before.announced && after.announced) note("key-back", print)
+    if (await isNewlyRevoked(before, after, o, readAt)) note("key-revoked", print)
+    if (after !== before) puts.push(after)
+  }
+  for (const [print, because] of reading.gaps) {
+    note("key-missing", print, because)
+    const before = byPrint.get(print)
+    if (before?.binds === "account" && !before.announced) {
+      note("key-back", print)
+      puts.push({ ...before, announced: true })
+    }
+  }
+  for (const before of stored) {
+    const isListed = reading.found.has(before.fingerprint) || reading.gaps.has(before.fingerprint)
+    // Only the directory that said it is announced can say that it is not any more.
+    if (isListed || !before.announced || before.source !== o.directory.name) continue
+    note("key-gone", before.fingerprint)
+    puts.push({ ...before, announced: false })
+  }
+
+  // The log first: after a crash in between a line twice is better than a key without one.
+  await writeAudit(o, changed, reading.unreadable, readAt)
+  // The gaps before the keys: a crash in between must not leave a first list that has forgotten its gaps.
+  await rememberReading(o, reading, { isFirst: !stored.some(isCounted), readAt, signal: o.signal })
+  for (const key of puts) await o.keys.put(key, call)
+  const missing = [...reading.gaps].flatMap(([print, because]) =>
+    byPrint.has(print) ? [] : [{ missing: print, because }],
+  )
+  return { known: await collect(o.keys.keysOf(o.owner, call)), changed, missing, readAt }
+}
+
+function newKey(owner: BareJid, { info, found }: ReadKey, stamp: Stamp): KnownKey {
+  const { fingerprint } = info
+  return {
+    owner,
+    fingerprint,
+    bytes: found.bytes,
+    firstSeen: stamp(fingerprint),
+    source: found.source,
+    binds: found.binds,
+    announced: found.binds === "account",
+    approval: "none",
+  }
+}
+
+/** The stored key with what was found; the same object if nothing changed. */
+async function updated(
+  before: KnownKey,
+  { info, found }: ReadKey,
+  stamp: Stamp,
+  o: RefreshOptions,
+  note: (kind: KeyChange["kind"], fingerprint: Fingerprint, because?: string) => void,
+): Promise<KnownKey> {
+  const merged = await mergedBytes(before.bytes, found.bytes, o)
+  if (merged === undefined) note("key-missing", info.fingerprint, "cannot-be-merged")
+  const bytes = merged ?? before.bytes
+  const isSame = equalBytes(bytes, before.bytes)
+  if (!isSame) note("key-changed", info.fingerprint)
+  const announces = found.binds === "account"
+  const binding =
+    announces && before.binds !== "account"
+      ? {
+          source: found.source,
+          binds: found.binds,
+          ...(isCounted(before) ? {} : { firstSeen: stamp(info.fingerprint) }),
+        }
+      : {}
+  if (isSame && (before.announced || !announces) && Object.keys(binding).length === 0) return before
+  return { ...before, ...binding, bytes, announced: before.announced || announces }
+}
+
+/** The union of both copies; undefined if they cannot be merged (a bound was exceeded): then the stored one stays. */
+async function mergedBytes(stored: Uint8Array, found: Uint8Array, o: RefreshOptions): Promise<Uint8Array | undefined> {
+  if (equalBytes(stored, found)) return stored
+  try {
+    return (await o.provider.merge(stored, found, { signal: o.signal })).bytes
+  } catch (error) {
+    if (isAurochsError(error, "BAD_DATA") || isAurochsError(error, "UNSUPPORTED")) return undefined
+    throw error
+  }
+}
+
+/** A candidate that was known before, and that the account announces now. */
+function isNewlyBound(before: KnownKey, after: KnownKey): boolean {
+  return before.binds !== "account" && after.binds === "account"
+}
+
+async function isNewlyRevoked(
+  before: KnownKey | undefined,
+  after: KnownKey,
+  { provider, signal }: RefreshOptions,
+  now: Date,
+): Promise<boolean> {
+  if (before !== undefined && equalBytes(before.bytes, after.bytes)) return false
+  const at = { provider, now, signal }
+  if ((await tryInspect(after.bytes, at))?.revokedAt === undefined) return false
+  return before === undefined || (await tryInspect(before.bytes, at))?.revokedAt === undefined
+}
+
+async function writeAudit(o: RefreshOptions, changed: readonly KeyChange[], unreadable: number, at: Date) {
+  if (o.audit === undefined) return
+  const base = { at, account: o.account, subject: o.owner }
+  const source = o.directory.name
+  let gaps = 0
+  for (const { kind, fingerprint, because } of changed) {
+    if (kind === "key-missing" && ++gaps > MAX_AUDITED_GAPS) continue
+    const detail = because === undefined ? { source } : { source, because }
+    await o.audit.append({ ...base, kind, fingerprint, detail }, { signal: o.signal })
+  }
+  if (unreadable > 0) {
+    const detail = { source, count: String(unreadable) }
+    await o.audit.append({ ...base, kind: "key-unreadable", detail }, { signal: o.signal })
+  }
+}
