@@ -1,6 +1,6 @@
 /**
- * An XML element as plain data. `namespace` is always explicit, prefixes are gone; `attributes` holds the
- * attributes without a namespace by name, and those with one (only `xml:lang` and its kind) as `xml:lang`.
+ * An XML element as plain data. `namespace` is always explicit, prefixes are gone; `attributes` holds the attributes
+ * without a namespace by name, and `xml:lang` and its kind with this prefix. XMPP knows no others.
  */
 export interface XmlElement {
   /** Local name. */
@@ -25,9 +25,9 @@ export function element(
   attributes: Readonly<Record<string, string | undefined>> = {},
   children: readonly (XmlElement | string)[] = [],
 ): XmlElement {
-  const kept: Record<string, string> = {}
-  for (const [key, value] of Object.entries(attributes)) if (value !== undefined) kept[key] = value
-  return { name, namespace, attributes: kept, children }
+  const kept = Object.entries(attributes).filter((entry): entry is [string, string] => entry[1] !== undefined)
+  // fromEntries defines properties: an attribute called __proto__ is one like any other.
+  return { name, namespace, attributes: Object.fromEntries(kept), children }
 }
 
 /** The child elements with this name and namespace; either may be left out. */

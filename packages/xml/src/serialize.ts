@@ -1,78 +1,67 @@
 import type { XmlElement } from "@aurochs/core"
-import { badXml } from "./limits.ts"
-
-const NCNAME = /^[\p{L}_][\p{L}\p{N}\p{M}_.\-·]*$/u
-/** Everything XML 1.0 §2.2 does not allow; half surrogate pairs, too. */
-const NOT_A_CHARACTER = /[^\t\n\r\u{20}-\u{d7ff}\u{e000}-\u{fffd}\u{10000}-\u{10ffff}]/u
-/** Deeper trees are refused rather than overflow the stack. */
-const MAX_DEPTH = 512
+import { checkName, checkNamespace, escapeText, quote, utf8Length } from "./characters.ts"
+import { badXml, beyond, completeLimits, MAX_NAMESPACE_LENGTH, type XmlLimits } from "./limits.ts"
 
 /**
- * Writes an element as XML without prolog; `xmlns` stands where the namespace changes. Reading it gives the same
- * element again.
+ * Writes an element as XML without prolog; `xmlns` stands where the namespace changes. Whatever is written,
+ * `parseXml` reads under the same bounds, and gives the same element again (but for text split in several children).
+ * Whatever `parseXml` read can be written under the same bounds.
  *
- * @throws {AurochsError} `BAD_DATA` (`xml`) for what XML cannot carry: control characters, malformed names, half
- *   surrogate pairs, more than 512 levels
+ * @param limits any of the bounds; {@link defaultXmlLimits} for the rest
+ * @throws {AurochsError} `BAD_DATA` (`xml`) for what XML cannot carry: control characters, half surrogate pairs,
+ *   malformed names; with `limit` if a bound is exceeded. `CONFIGURATION` for a bound that bounds nothing
  */
-export function serializeXml(element: XmlElement): string {
+export function serializeXml(element: XmlElement, limits: Partial<XmlLimits> = {}): string {
+  const bounds = completeLimits(limits)
+  let elements = 0
+  let bytes = 0
+
+  // Every piece is counted as it is made, so that a bound stops the work.
+  function counted(piece: string): string {
+    bytes += utf8Length(piece)
+    if (bytes > bounds.maxBytes) throw beyond("maxBytes", bounds.maxBytes)
+    return piece
+  }
+
+  function write(node: XmlElement, outerNamespace: string, depth: number): string {
+    if (depth > bounds.maxDepth) throw beyond("maxDepth", bounds.maxDepth)
+    if (++elements > bounds.maxElements) throw beyond("maxElements", bounds.maxElements)
+    checkName(node.name)
+    const attributes = attributesOf(node, outerNamespace)
+    if (attributes.length > bounds.maxAttributes) throw beyond("maxAttributes", bounds.maxAttributes)
+    const children = joinText(node.children)
+    if (children.length > bounds.maxChildren) throw beyond("maxChildren", bounds.maxChildren)
+    let start = `<${node.name}`
+    for (const [name, value] of attributes) start += ` ${name}=${quote(value)}`
+    if (children.length === 0) return counted(`${start}/>`)
+    let text = counted(`${start}>`)
+    for (const child of children)
+      text += typeof child === "string" ? counted(escapeText(child)) : write(child, node.namespace, depth + 1)
+    return text + counted(`</${node.name}>`)
+  }
   return write(element, "", 1)
 }
 
-function write(element: XmlElement, outerNamespace: string, depth: number): string {
-  if (depth > MAX_DEPTH) throw badXml("nested too deeply")
-  const { name, namespace, attributes, children } = element
-  if (!NCNAME.test(name)) throw badXml("a malformed element name")
-  let text = `<${name}`
-  if (namespace !== outerNamespace) text += ` xmlns='${attributeText(namespace)}'`
-  let prefixes = 0
-  for (const [key, value] of Object.entries(attributes)) {
-    const { declaration, written } = attributeName(key, () => `ns${++prefixes}`)
-    text += `${declaration} ${written}='${attributeText(value)}'`
+/** With the namespace declaration in front, if one is needed. */
+function attributesOf({ namespace, attributes }: XmlElement, outerNamespace: string): [string, string][] {
+  const entries = Object.entries(attributes)
+  for (const [key] of entries) {
+    if (key === "xmlns") throw badXml("an attribute named xmlns")
+    checkName(key.startsWith("xml:") ? key.slice("xml:".length) : key)
   }
-  if (children.length === 0) return `${text}/>`
-  text += ">"
-  for (const child of children)
-    text += typeof child === "string" ? plainText(child) : write(child, namespace, depth + 1)
-  return `${text}</${name}>`
+  if (namespace === outerNamespace) return entries
+  checkNamespace(namespace)
+  if (namespace.length > MAX_NAMESPACE_LENGTH) throw beyond("namespace", MAX_NAMESPACE_LENGTH)
+  return [["xmlns", namespace], ...entries]
 }
 
-/** `name`, `xml:lang`, or `{namespace}name`, for which a prefix is declared. */
-function attributeName(key: string, prefix: () => string): { declaration: string; written: string } {
-  const qualified = /^\{([^{}]+)\}(.+)$/.exec(key)
-  if (qualified) {
-    const [, namespace = "", local = ""] = qualified
-    if (!NCNAME.test(local)) throw badXml("a malformed attribute name")
-    const bound = prefix()
-    return { declaration: ` xmlns:${bound}='${attributeText(namespace)}'`, written: `${bound}:${local}` }
+/** As a parser gives it back: no empty text, no text next to text. */
+function joinText(children: XmlElement["children"]): (XmlElement | string)[] {
+  const joined: (XmlElement | string)[] = []
+  for (const child of children) {
+    const last = joined.at(-1)
+    if (typeof child === "string" && typeof last === "string") joined[joined.length - 1] = last + child
+    else if (child !== "") joined.push(child)
   }
-  const local = key.startsWith("xml:") ? key.slice("xml:".length) : key
-  if (!NCNAME.test(local) || key === "xmlns") throw badXml("a malformed attribute name")
-  return { declaration: "", written: key }
-}
-
-function plainText(text: string): string {
-  if (NOT_A_CHARACTER.test(text)) throw badXml("a character that XML cannot carry")
-  return text.replace(/[&<>\r]/g, escaped)
-}
-
-function attributeText(text: string): string {
-  if (NOT_A_CHARACTER.test(text)) throw badXml("a character that XML cannot carry")
-  return text.replace(/[&<>'"\t\n\r]/g, escaped)
-}
-
-function escaped(character: string): string {
-  switch (character) {
-    case "&":
-      return "&amp;"
-    case "<":
-      return "&lt;"
-    case ">":
-      return "&gt;"
-    case "'":
-      return "&apos;"
-    case '"':
-      return "&quot;"
-    default:
-      return `&#x${character.charCodeAt(0).toString(16).toUpperCase()};`
-  }
+  return joined
 }

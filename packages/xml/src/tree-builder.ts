@@ -1,14 +1,21 @@
-import type { XmlElement } from "@aurochs/core"
-import { type SaxesAttributeNS, SaxesParser } from "saxes"
-import { badXml, beyond, type XmlLimits } from "./limits.ts"
+import { AurochsError, type XmlElement } from "@aurochs/core"
+import { type SaxesAttributeNS, SaxesParser, type SaxesTagNS } from "saxes"
+import { checkName, checkNamespace, isWhiteSpace, quote, utf8Length } from "./characters.ts"
+import { badXml, beyond, MAX_NAMESPACE_LENGTH, type XmlLimits } from "./limits.ts"
 
-/** What a tree builder tells its owner. */
+/** What a tree builder tells its owner. In a stream the root is not kept: it has no end to wait for. */
 export interface BuilderHandlers {
-  /** A start tag at depth one. */
-  readonly rootOpened: (root: XmlElement) => void
-  /** A child of the root is complete, with everything in it. Return nothing to forget it: a stream; else it stays. */
-  readonly childClosed?: (child: XmlElement) => void
-  readonly rootClosed: (root: XmlElement) => void
+  /** The start tag of a stream's root. `position`: UTF-16 units read so far. */
+  readonly opened: (element: XmlElement, position: number) => void
+  /**
+   * The root, or in a stream a child of it, is complete with everything in it.
+   *
+   * `growth`: bytes by which it grows when it is written, because prefixes become `xmlns` and CDATA becomes escaped
+   * text. With it counted, whatever was read can be written and read again within the same bounds.
+   */
+  readonly closed: (element: XmlElement, position: number, growth: number) => void
+  /** The end tag of a stream's root. */
+  readonly ended: () => void
 }
 
 /** Feeds text to the strict parser and builds elements, within bounds. */
@@ -17,7 +24,13 @@ export interface TreeBuilder {
   write(text: string): void
   /** @throws {AurochsError} `BAD_DATA` if the root is not closed */
   end(): void
-  depth(): number
+}
+
+/** How strict, and where the trees are. */
+export interface BuilderOptions {
+  /** 0: the root is the tree. 1: each child of the root is one, as in a stream. */
+  readonly treeDepth: 0 | 1
+  readonly comments: "dropped" | "refused"
 }
 
 interface Open {
@@ -34,18 +47,28 @@ const XMLNS_NAMESPACE = "http://www.w3.org/2000/xmlns/"
  * saxes with everything refused that XMPP forbids (RFC 6120 §11.1): DTD, processing instructions, entities other than
  * the five, unbound prefixes, duplicate attributes.
  */
-export function treeBuilder(handlers: BuilderHandlers, limits: XmlLimits): TreeBuilder {
-  const parser = new SaxesParser({ xmlns: true, position: false })
-  const stack: Open[] = []
+export function treeBuilder(handlers: BuilderHandlers, limits: XmlLimits, options: BuilderOptions): TreeBuilder {
+  // Without forceXMLVersion, "1.1" would allow control characters.
+  const parser = new SaxesParser({ xmlns: true, position: false, forceXMLVersion: true, defaultXMLVersion: "1.0" })
+  const { treeDepth } = options
+  const tree: Open[] = []
+  let rootOpen = false
+  let ended = false
   let elements = 0
   let attributes = 0
+  let growth = 0
+  /** saxes tells of an end tag before it looks whether the name is right: what it tells is held back until then. */
+  let heldBack: { readonly position: number; readonly tell: () => void } | undefined
+
+  function tellHeldBack(): void {
+    const held = heldBack
+    heldBack = undefined
+    held?.tell()
+  }
+
   parser.on("error", (error) => {
-    throw badXml(
-      error.message
-        .replace(/^[\d:]+\s*/, "")
-        .split(/[:"']/)[0]
-        ?.trim() || "not well-formed",
-    )
+    if (heldBack !== undefined && parser.position > heldBack.position) tellHeldBack()
+    throw badXml(whyOf(error))
   })
   parser.on("xmldecl", ({ version, encoding }) => {
     if (version !== "1.0" || (encoding !== undefined && !/^utf-?8$/i.test(encoding)))
@@ -57,44 +80,75 @@ export function treeBuilder(handlers: BuilderHandlers, limits: XmlLimits): TreeB
   parser.on("processinginstruction", () => {
     throw badXml("a processing instruction")
   })
+  parser.on("comment", () => {
+    if (options.comments === "refused") throw badXml("a comment")
+  })
   parser.on("opentagstart", () => {
-    // Checked at the first character of a tag: the parser's own cost grows with depth.
-    if (stack.length >= limits.maxDepth) throw beyond("maxDepth", limits.maxDepth)
+    tellHeldBack()
+    // Before the attributes are read: the parser's own cost grows with depth.
+    if (ended) throw badXml("more than one root")
+    if (tree.length >= limits.maxDepth) throw beyond("maxDepth", limits.maxDepth)
+    if (tree.length === 0) elements = 0
     if (++elements > limits.maxElements) throw beyond("maxElements", limits.maxElements)
     attributes = 0
   })
-  parser.on("attribute", () => {
+  parser.on("attribute", ({ name, value }) => {
     if (++attributes > limits.maxAttributes) throw beyond("maxAttributes", limits.maxAttributes)
+    if (name !== "xmlns" && !name.startsWith("xmlns:")) return
+    if (value.length > MAX_NAMESPACE_LENGTH) throw beyond("namespace", MAX_NAMESPACE_LENGTH)
+    // saxes trims it; another program would not, and see another namespace.
+    if (value !== value.trim()) throw badXml("a namespace name with white space around it")
   })
   parser.on("opentag", (tag) => {
-    const attributes = Object.fromEntries(Object.values(tag.attributes).flatMap(attributeEntry))
-    const opened: Open = { name: tag.local, namespace: tag.uri, attributes, children: [] }
-    stack.push(opened)
-    if (stack.length === 1) handlers.rootOpened(opened)
-  })
-  parser.on("closetag", () => {
-    const closed = stack.pop()
-    if (closed === undefined) throw badXml("an end tag without a start tag")
-    const parent = stack.at(-1)
-    if (parent === undefined) handlers.rootClosed(closed)
-    else if (stack.length === 1 && handlers.childClosed !== undefined) {
-      handlers.childClosed(closed)
-      elements = 1
-    } else append(parent, closed)
-  })
-  const text = (value: string) => {
-    const parent = stack.at(-1)
-    if (parent === undefined || value === "") return
-    if (stack.length === 1 && handlers.childClosed !== undefined) {
-      if (value.trim() !== "") throw badXml("text between stanzas")
+    const opened = openedOf(tag)
+    if (treeDepth === 1 && !rootOpen) {
+      rootOpen = true
+      handlers.opened(opened, parser.position)
       return
     }
-    append(parent, value)
+    const outer = tree.at(-1)?.namespace ?? ""
+    if (opened.namespace !== outer && (tag.prefix !== "" || tag.ns[""] === undefined)) {
+      grow(" xmlns=".length + utf8Length(quote(opened.namespace)))
+      if (Object.keys(opened.attributes).length >= limits.maxAttributes)
+        throw beyond("maxAttributes", limits.maxAttributes)
+    }
+    tree.push(opened)
+  })
+  parser.on("closetag", () => {
+    tellHeldBack()
+    const { position } = parser
+    const closed = tree.pop()
+    const parent = tree.at(-1)
+    if (closed !== undefined && parent !== undefined) return append(parent, closed)
+    if (closed === undefined) {
+      heldBack = { position, tell: handlers.ended }
+    } else {
+      const grown = growth
+      heldBack = { position, tell: () => handlers.closed(closed, position, grown) }
+    }
+    growth = 0
+    ended = closed === undefined || treeDepth === 0
+  })
+  parser.on("text", (value) => text(value))
+  parser.on("cdata", (value) => {
+    text(value)
+    grow(4 * (value.match(/[&<]/g)?.length ?? 0))
+  })
+
+  function grow(bytes: number): void {
+    growth += bytes
+    if (growth > limits.maxBytes) throw beyond("maxBytes", limits.maxBytes)
   }
-  parser.on("text", text)
-  parser.on("cdata", text)
+
+  function text(value: string): void {
+    tellHeldBack()
+    const parent = tree.at(-1)
+    if (parent !== undefined) append(parent, value)
+    else if (!isWhiteSpace(value)) throw badXml("text outside of an element")
+  }
 
   function append(parent: Open, child: XmlElement | string): void {
+    if (child === "") return
     const last = parent.children.at(-1)
     if (typeof child === "string" && typeof last === "string") {
       parent.children[parent.children.length - 1] = last + child
@@ -104,16 +158,45 @@ export function treeBuilder(handlers: BuilderHandlers, limits: XmlLimits): TreeB
     parent.children.push(child)
   }
 
+  function guarded(work: () => unknown): void {
+    try {
+      work()
+    } catch (error) {
+      throw error instanceof AurochsError ? error : badXml("not well-formed")
+    }
+  }
+
   return {
-    write: (chunk) => void parser.write(chunk),
-    end: () => void parser.close(),
-    depth: () => stack.length,
+    write: (chunk) =>
+      guarded(() => {
+        parser.write(chunk)
+        tellHeldBack()
+      }),
+    end: () => guarded(() => parser.close()),
   }
 }
 
-/** Namespace declarations go; `xml:lang` keeps its prefix; other namespaced attributes become `{namespace}name`. */
-function attributeEntry({ local, uri, value }: SaxesAttributeNS): [string, string][] {
-  if (uri === XMLNS_NAMESPACE) return []
+/** Namespace declarations go, `xml:lang` keeps its prefix, attributes of any other namespace are dropped. */
+function openedOf(tag: SaxesTagNS): Open {
+  checkName(tag.local)
+  checkNamespace(tag.uri)
+  // fromEntries defines properties: an attribute called __proto__ is one like any other.
+  const attributes = Object.fromEntries(Object.values(tag.attributes).flatMap(entryOf))
+  return { name: tag.local, namespace: tag.uri, attributes, children: [] }
+}
+
+function entryOf({ local, prefix, uri, value }: SaxesAttributeNS): [string, string][] {
+  if (uri === XMLNS_NAMESPACE) {
+    if (prefix !== "") checkName(local)
+    return []
+  }
+  checkName(local)
   if (uri === XML_NAMESPACE) return [[`xml:${local}`, value]]
-  return [[uri === "" ? local : `{${uri}}${local}`, value]]
+  return uri === "" ? [[local, value]] : []
+}
+
+/** The parser's words up to where they would quote the input. */
+function whyOf(error: Error): string {
+  const [words = ""] = error.message.split(":")
+  return words.trim().replace(/\.$/, "") || "not well-formed"
 }
