@@ -1,4 +1,5 @@
 export { type Case, type CaseResult, describeCases, runCase, type SuiteOptions, unsupported } from "./case.ts"
+export { cryptoProviderCases, describeCryptoProvider } from "./crypto-provider.ts"
 export { describeStorage, type StorageSubject } from "./storage-all.ts"
 export { describeArchive } from "./storage-archive.ts"
 export { describeKeyStore, describeSecretStore } from "./storage-keys.ts"

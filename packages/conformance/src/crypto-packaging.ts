@@ -1,0 +1,200 @@
+import type { CryptoProvider } from "@aurochs/crypto"
+import { expect } from "vitest"
+import type { Case } from "./case.ts"
+import {
+  certificate,
+  concat,
+  expectCode,
+  expectVerdicts,
+  failure,
+  fromBase64,
+  newKey,
+  openAsBob,
+  packet,
+  packets,
+  secret,
+  TEXT,
+  text,
+  utf8,
+} from "./crypto-help.ts"
+import { packagingFixtures, signatureFixtures } from "./fixture-messages.ts"
+
+type Name = keyof typeof packagingFixtures
+
+function readable(title: string, names: readonly Name[]): Case<CryptoProvider> {
+  return {
+    title,
+    async run(p) {
+      for (const name of names) {
+        const opened = await openAsBob(p, packagingFixtures[name])
+        expect([name, text(opened.plaintext)]).toEqual([name, TEXT])
+        expectVerdicts(p, opened.signatures, [{ kind: "valid" }])
+      }
+    },
+  }
+}
+
+const empty = { decryptWith: [], verifyWith: [] }
+
+async function tryOpen(p: CryptoProvider, bytes: Uint8Array): Promise<unknown> {
+  return p.open(bytes, { decryptWith: [await secret(p, "bob")], verifyWith: [] })
+}
+
+/** How a message may be packaged, and how not. */
+export const packagingCases: readonly Case<CryptoProvider>[] = [
+  readable("ZIP, ZLIB and BZIP2 are read within the limits", ["zip", "zlib", "bzip2"]),
+  readable("partial lengths are read", ["partialLengths"]),
+  readable("A29: a hidden recipient is found, also among others", ["hiddenRecipient", "hiddenAmongOthers"]),
+  {
+    title: "a text that is marked as UTF-8 comes back byte for byte",
+    async run(p) {
+      const opened = await openAsBob(p, packagingFixtures.utf8Literal)
+      expect(text(opened.plaintext)).toBe("☃")
+    },
+  },
+  {
+    title: "encryption to an RSA primary key that signs too is read",
+    async run(p) {
+      const rsa = await secret(p, "rsa")
+      const verifyWith = [await p.inspect(certificate("alice"))]
+      const opened = await p.open(fromBase64(packagingFixtures.toRsaPrimary), { decryptWith: [rsa], verifyWith })
+      expect(text(opened.plaintext)).toBe(TEXT)
+      expectVerdicts(p, opened.signatures, [{ kind: "valid" }])
+      expect(opened.encryptedTo ?? rsa.certificate.fingerprint).toBe(rsa.certificate.fingerprint)
+    },
+  },
+  {
+    title: "R52: of several keys of ours the right one is found, whatever their order",
+    async run(p) {
+      const keys = [await secret(p, "alice"), await secret(p, "bob"), await secret(p, "rsa")]
+      for (const decryptWith of [keys, [...keys].reverse()]) {
+        const opened = await p.open(fromBase64(signatureFixtures.good), { decryptWith, verifyWith: [] })
+        expect(text(opened.plaintext)).toBe(TEXT)
+      }
+    },
+  },
+  {
+    title: "A29: a message for others is CANNOT_DECRYPT, not-for-us, hidden or not",
+    async run(p) {
+      const not = { because: "not-for-us" } as const
+      for (const name of ["toMallory", "hiddenFromUs", "passwordOnly"] as const) {
+        await expectCode(tryOpen(p, fromBase64(packagingFixtures[name])), "CANNOT_DECRYPT", not)
+      }
+      await expectCode(p.open(fromBase64(signatureFixtures.good), empty), "CANNOT_DECRYPT", not)
+      const data = packets(fromBase64(signatureFixtures.good)).at(-1)
+      await expectCode(tryOpen(p, packet(18, data?.body ?? new Uint8Array())), "CANNOT_DECRYPT", not)
+    },
+  },
+  {
+    title: "A15: encryption without integrity protection is refused",
+    async run(p) {
+      await expectCode(tryOpen(p, fromBase64(packagingFixtures.withoutIntegrity)), "BAD_DATA", { what: "message" })
+      // The same data with its protection cut away, as in EFAIL.
+      const [session, data] = packets(fromBase64(signatureFixtures.good))
+      const stripped = concat(packet(1, session?.body ?? utf8("")), packet(9, data?.body.subarray(1) ?? utf8("")))
+      await expectCode(tryOpen(p, stripped), "BAD_DATA", { what: "message" })
+    },
+  },
+  {
+    title: "A15: altered or shortened encrypted data is CANNOT_DECRYPT, damaged, and nothing of it comes out",
+    async run(p) {
+      const [session, data] = packets(fromBase64(signatureFixtures.good))
+      const body = data?.body ?? new Uint8Array()
+      const flipped = body.slice()
+      flipped[60] = (flipped[60] ?? 0) ^ 1
+      const short = body.subarray(0, body.length - 22)
+      for (const bad of [flipped, short]) {
+        const bytes = concat(packet(1, session?.body ?? utf8("")), packet(18, bad))
+        await expectCode(tryOpen(p, bytes), "CANNOT_DECRYPT", { because: "damaged" })
+      }
+    },
+  },
+  {
+    title: "A27: two messages in one, or anything behind a message, are BAD_DATA",
+    async run(p) {
+      const good = fromBase64(signatureFixtures.good)
+      const signed = fromBase64(signatureFixtures.signedOnly)
+      const garbage = Uint8Array.of(1, 2, 3)
+      for (const two of [concat(good, good), concat(signed, signed), concat(good, signed), concat(good, garbage)]) {
+        await expectCode(tryOpen(p, two), "BAD_DATA", { what: "message" })
+      }
+    },
+  },
+  {
+    title: "A27: two texts inside one message, and text beside compressed text, are BAD_DATA",
+    async run(p) {
+      for (const name of ["twoTexts", "textAfterCompression", "noText"] as const) {
+        await expectCode(tryOpen(p, fromBase64(packagingFixtures[name])), "BAD_DATA", { what: "message" })
+      }
+    },
+  },
+  {
+    title: "a one-pass signature without its signature, or a text before which it stands, is never valid",
+    async run(p) {
+      await expectCode(tryOpen(p, fromBase64(signatureFixtures.missingSignature)), "BAD_DATA", { what: "message" })
+      const opened = await openAsBob(p, signatureFixtures.prefixSignature).catch(() => undefined)
+      if (opened !== undefined) expect(text(opened.plaintext)).toBe(TEXT)
+    },
+  },
+  {
+    title: "R2: armored input is BAD_DATA",
+    async run(p) {
+      const armored = `-----BEGIN PGP MESSAGE-----\n\n${signatureFixtures.good}\n-----END PGP MESSAGE-----\n`
+      await expectCode(tryOpen(p, utf8(armored)), "BAD_DATA", { what: "message" })
+    },
+  },
+  {
+    title: "garbage, nothing, a certificate and half a message are BAD_DATA",
+    async run(p) {
+      const half = fromBase64(signatureFixtures.good).subarray(0, 200)
+      for (const bad of [utf8("not OpenPGP at all"), new Uint8Array(), certificate("alice"), half]) {
+        await expectCode(tryOpen(p, bad), "BAD_DATA", { what: "message" })
+      }
+    },
+  },
+  {
+    title: "A16: compression inside compression is refused",
+    async run(p) {
+      await expectCode(tryOpen(p, fromBase64(packagingFixtures.nestedCompression)), "BAD_DATA", { what: "message" })
+    },
+  },
+  {
+    title: "A16: 48 MiB from 48 KiB, or from 300 bytes, are refused within a second",
+    async run(p) {
+      for (const name of ["zlibBomb", "bzip2Bomb"] as const) {
+        const bytes = fromBase64(packagingFixtures[name])
+        const started = performance.now()
+        await expectCode(tryOpen(p, bytes), "BAD_DATA", { limit: "maxPlaintextBytes" })
+        expect(performance.now() - started).toBeLessThan(1000)
+      }
+    },
+  },
+  {
+    title: "A16: limits of a call are held: bytes of the message, bytes of the text, packets",
+    async run(p) {
+      const alice = await newKey(p, "alice")
+      const sealed = await p.encrypt(new Uint8Array(5000), { recipients: [alice.certificate] })
+      const open = (limits: object) => p.open(sealed, { decryptWith: [alice], verifyWith: [], limits })
+      await expectCode(open({ maxMessageBytes: 4999 }), "BAD_DATA", { limit: "maxMessageBytes" })
+      await expectCode(open({ maxPlaintextBytes: 4999 }), "BAD_DATA", { limit: "maxPlaintextBytes" })
+      await expectCode(open({ maxPackets: 1 }), "BAD_DATA", { limit: "maxPackets" })
+      expect((await open({ maxPlaintextBytes: 5000 })).plaintext).toHaveLength(5000)
+    },
+  },
+  {
+    title: "A16: more packets than the limit are refused before they are parsed",
+    async run(p) {
+      const marker = packet(10, utf8("PGP"))
+      const many = concat(...Array.from({ length: 65 }, () => marker), fromBase64(signatureFixtures.signedOnly))
+      await expectCode(tryOpen(p, many), "BAD_DATA", { limit: "maxPackets" })
+    },
+  },
+  {
+    title: "a failed call leaves the provider as it was",
+    async run(p) {
+      await failure(tryOpen(p, fromBase64(packagingFixtures.bzip2Bomb)))
+      await failure(tryOpen(p, utf8("garbage")))
+      expect(text((await openAsBob(p, signatureFixtures.good)).plaintext)).toBe(TEXT)
+    },
+  },
+]
