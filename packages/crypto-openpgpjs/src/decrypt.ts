@@ -114,7 +114,7 @@ export async function decryptData(
  */
 export function insideFailure(error: unknown): Failure {
   const text = error instanceof Error ? error.message : ""
-  if (/Maximum decompressed message size/.test(text)) {
+  if (/Maximum decompressed/.test(text)) {
     return badData("message", "it exceeds maxPlaintextBytes", "maxPlaintextBytes")
   }
   if (/Modification detected|[Aa]uthentication|session key|Decryption failed|ciphertext/.test(text)) {

@@ -82,6 +82,10 @@ async function judgeBy(
   { literal, now, config }: Judging,
 ): Promise<SignatureVerdict> {
   const certificate = key.fingerprint
+  // Before the arithmetic, which the library refuses to do for some of them.
+  if (config.rejectMessageHashAlgorithms.has(signature.hashAlgorithm ?? 1) || isWeak(candidate.packet, config)) {
+    return { kind: "unverified", reason: "unusable-key", certificate, because: "weak" }
+  }
   const holds = await signatureHolds(signature, candidate.packet, type, literal, arithmeticOnly(config))
   if (!holds || signature.created === null) return { kind: "invalid", certificate }
   const because = unusable(signature, signature.created.getTime(), key, candidate, now, config)
@@ -97,13 +101,12 @@ function unusable(
   signature: pgp.SignaturePacket,
   signedAt: number,
   key: Checked,
-  { packet, subkey }: Candidate,
+  { subkey }: Candidate,
   now: number,
   config: pgp.Config,
 ): Because | undefined {
   const primary = primaryUnfit(key, signedAt, now, config)
   if (primary === "revoked") return "revoked"
-  if (config.rejectMessageHashAlgorithms.has(signature.hashAlgorithm ?? 1) || isWeak(packet, config)) return "weak"
   if (signedAt > now + CLOCK_SKEW_MS) return "not-yet-valid"
   const expiry = signature.getExpirationTime()
   if (expiry instanceof Date && now >= expiry.getTime()) return "expired"

@@ -1,0 +1,4 @@
+import { describeCryptoProvider } from "@aurochs/conformance"
+import { openpgpjs } from "../src/index.ts"
+
+describeCryptoProvider("openpgpjs", () => openpgpjs())
