@@ -36,7 +36,7 @@ beforeAll(async () => {
   running = echo.run({ signal: stop.signal })
   running.catch(() => {})
   await eventually("the bot has announced its key", async () =>
-    (await prosody.log()).includes("urn:xmpp:openpgp:0:public-keys:") && echo.status().connected ? true : undefined,
+    (await echo.status()).ownKey !== undefined ? true : undefined,
   )
 }, 180_000)
 

@@ -37,6 +37,7 @@ async function listen(options: NetworkOptions & PassphraseOptions): Promise<void
     clock,
     random,
     ownKey: "require",
+    dispose: false,
     passphrase: async () => new TextEncoder().encode(await passphrase(options)),
     log: {
       debug: () => {},

@@ -45,6 +45,7 @@ export async function serve(config: Config, signal: AbortSignal): Promise<void> 
     passphrase: () => (config.key.passphrase === undefined ? "none" : new TextEncoder().encode(config.key.passphrase)),
     trust: trustFor(config),
     log: adapt(log),
+    dispose: false,
   })
   bot.text((ctx) => ctx.reply(answer(config, ctx.message.peer)))
   const running = bot.run({ signal: stop })

@@ -1,0 +1,2 @@
+export { freePort } from "./process.ts"
+export { type EmbeddedPostgres, type EmbeddedPostgresOptions, embeddedPostgres } from "./server.ts"
