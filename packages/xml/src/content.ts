@@ -6,6 +6,7 @@ import { namespaces } from "./namespaces.ts"
 import { formatDateTime, parseDateTime } from "./time.ts"
 
 const { openpgp, client } = namespaces
+const KNOWN: readonly string[] = ["to", "time", "rpad", "payload"]
 
 /** Which of the three content elements. */
 export type ContentKind = "signcrypt" | "sign" | "crypt"
@@ -56,15 +57,15 @@ export const contentElement: {
     const time = onlyChild(e, "time", openpgp)
     const [rpad, ...morePadding] = childElements(e, "rpad", openpgp)
     if (morePadding.length > 0) throw badXml("more than one <rpad/>")
-    const known = ["to", "time", "rpad", "payload"]
+    const payload = payloadOf(e)
     return {
       kind,
       to,
       time: parseDateTime(time.attributes.stamp ?? ""),
       rpad: rpad === undefined ? undefined : textOf(rpad),
-      payload: childElements(payloadOf(e)).map(withBodyNamespace),
+      payload: childElements(payload).map(withBodyNamespace),
       unknown: childElements(e)
-        .filter((child) => !known.includes(child.name) || (child.namespace !== openpgp && child.name !== "payload"))
+        .filter((child) => child !== payload && !(child.namespace === openpgp && KNOWN.includes(child.name)))
         .map(({ name, namespace }) => ({ name, namespace })),
     }
   },

@@ -36,6 +36,7 @@ export const dataForm: Codec<DataForm> = {
     const fields = childElements(e, "field", ns).flatMap((field): [string, string[]][] =>
       field.attributes.var === undefined ? [] : [[field.attributes.var, childElements(field, "value", ns).map(textOf)]],
     )
+    if (new Set(fields.map(([name]) => name)).size !== fields.length) throw badXml("a data form with a field twice")
     const formType = fields.find(([name]) => name === "FORM_TYPE")?.[1][0]
     return { type, formType, fields: Object.fromEntries(fields.filter(([name]) => name !== "FORM_TYPE")) }
   },

@@ -1,6 +1,6 @@
 // XEP-0297 v1.0 (forwarding), XEP-0280 v1.0.1 (carbons), XEP-0313 v1.1.3 (archive).
 import { childElement, childElements, element, type XmlElement } from "@aurochs/core"
-import { expectElement } from "./codec.ts"
+import { expectElement, onlyChild } from "./codec.ts"
 import { dataForm } from "./data-form.ts"
 import { delay } from "./delay.ts"
 import { badXml } from "./limits.ts"
@@ -18,11 +18,8 @@ export interface Forwarded {
 }
 
 function readForwarded(parent: XmlElement): Forwarded {
-  const forwarded = childElement(parent, "forwarded", namespaces.forward)
-  const stanzas = forwarded === undefined ? [] : childElements(forwarded, "message", namespaces.client)
-  const [stanza, ...more] = stanzas
-  if (forwarded === undefined || stanza === undefined || more.length > 0)
-    throw badXml("exactly one forwarded message is needed")
+  const forwarded = onlyChild(parent, "forwarded", namespaces.forward)
+  const stanza = onlyChild(forwarded, "message", namespaces.client)
   const stamp = childElement(forwarded, "delay", namespaces.delay)
   return { stanza, stamp: stamp === undefined ? undefined : delay.read(stamp).stamp }
 }
@@ -53,8 +50,8 @@ function query(o: {
 function readResult(
   message: XmlElement,
 ): { readonly queryId: string | undefined; readonly id: string; readonly forwarded: Forwarded } | undefined {
-  const result = childElement(message, "result", archive)
-  if (result === undefined) return undefined
+  if (childElement(message, "result", archive) === undefined) return undefined
+  const result = onlyChild(message, "result", archive)
   const { queryid, id } = result.attributes
   if (!id) throw badXml("an archive result without id")
   return { queryId: queryid, id, forwarded: readForwarded(result) }
@@ -87,11 +84,13 @@ function enable(): XmlElement {
 function readCarbon(
   message: XmlElement,
 ): { readonly direction: "sent" | "received"; readonly forwarded: Forwarded } | undefined {
-  for (const direction of ["sent", "received"] as const) {
-    const copy = childElement(message, direction, carbonCopies)
-    if (copy !== undefined) return { direction, forwarded: readForwarded(copy) }
-  }
-  return undefined
+  const copies = (["sent", "received"] as const).flatMap((direction) =>
+    childElements(message, direction, carbonCopies).map((copy) => ({ direction, copy })),
+  )
+  const [first, ...more] = copies
+  if (first === undefined) return undefined
+  if (more.length > 0) throw badXml("a message with several copies")
+  return { direction: first.direction, forwarded: readForwarded(first.copy) }
 }
 
 /** Message archive management (XEP-0313). */

@@ -33,13 +33,11 @@ export const publicKeysList: Codec<readonly PublicKeyEntry[]> = {
 }
 
 function writeEntry({ fingerprint: print, date, raw }: PublicKeyEntry): XmlElement {
-  const known = { "v4-fingerprint": print, date: formatDateTime(date ?? new Date(0)) }
-  // A date that is in `Z` form already stays as it is, fractions and all.
-  const kept =
-    raw?.attributes.date !== undefined && date !== undefined && raw.attributes.date.endsWith("Z")
-      ? { date: raw.attributes.date }
-      : {}
-  return element("pubkey-metadata", openpgp, { ...raw?.attributes, ...known, ...kept }, raw?.children ?? [])
+  const written = raw?.attributes.date
+  // A date that is in `Z` form already stays as it is, fractions and all; one that cannot be read counts as the oldest.
+  const verbatim = written?.endsWith("Z") && dateOf(written)?.getTime() === date?.getTime() ? written : undefined
+  const known = { "v4-fingerprint": print, date: verbatim ?? formatDateTime(date ?? new Date(0)) }
+  return element("pubkey-metadata", openpgp, { ...raw?.attributes, ...known }, raw?.children ?? [])
 }
 
 function readEntry(raw: XmlElement): PublicKeyEntry[] {

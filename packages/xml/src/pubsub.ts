@@ -64,9 +64,13 @@ function deleteNode(node: string): XmlElement {
   return element("pubsub", owner, {}, [element("delete", owner, { node })])
 }
 
-/** The child of an IQ that creates a node (§8.1). */
-function createNode(node: string): XmlElement {
-  return element("pubsub", ns, {}, [element("create", ns, { node })])
+/** The child of an IQ that creates a node (§8.1), configured at once (§8.1.3) if fields are given. */
+function createNode(node: string, fields?: Readonly<Record<string, string>>): XmlElement {
+  const form = fields && dataForm.write(submitForm(namespaces.nodeConfig, fields))
+  return element("pubsub", ns, {}, [
+    element("create", ns, { node }),
+    ...(form ? [element("configure", ns, {}, [form])] : []),
+  ])
 }
 
 /** The child of an IQ that changes a node's configuration (§8.2). */
