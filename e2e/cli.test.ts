@@ -157,7 +157,7 @@ describe("aurochs seal", () => {
     expect(stdout).toMatch(
       /^<signcrypt xmlns='urn:xmpp:openpgp:0'><to jid='bob@ox\.test'\/><time stamp='[-0-9T:]+Z'\/><rpad>/,
     )
-    expect(stdout).toContain("<body xmlns='jabber:client'>grüße &lt;&amp;&gt;</body>")
+    expect(stdout).toContain("<body xmlns='jabber:client'>grüße &lt;&amp;></body>")
   })
 
   it("makes a stanza that open finds secure, with payload from standard input", async () => {

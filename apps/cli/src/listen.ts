@@ -1,4 +1,3 @@
-import { createBot } from "@aurochs/bot"
 import { stopSignal } from "@aurochs/cli-kit"
 import type { Incoming } from "@aurochs/message"
 import type { Argv } from "yargs"
@@ -25,6 +24,8 @@ export function listenCommand(program: Argv<GlobalOptions>): Argv<GlobalOptions>
 
 async function listen(options: NetworkOptions & PassphraseOptions): Promise<void> {
   const signal = stopSignal()
+  // Only this command needs it: the others start faster without.
+  const { createBot } = await import("@aurochs/bot")
   await using world = await openWorld(options)
   const account = await accountFor(options, world.storage)
   await secretKeys(world, account, options)
