@@ -1,5 +1,6 @@
 export { type Case, type CaseResult, describeCases, runCase, type SuiteOptions, unsupported } from "./case.ts"
 export { cryptoProviderCases, describeCryptoProvider } from "./crypto-provider.ts"
+export { describeKeyDirectory, type KeyDirectorySubject, keyDirectoryCases } from "./key-directory.ts"
 export { describeStorage, type StorageSubject } from "./storage-all.ts"
 export { describeArchive } from "./storage-archive.ts"
 export { describeKeyStore, describeSecretStore } from "./storage-keys.ts"
