@@ -92,6 +92,22 @@ export const verifyingCases: readonly Case<CryptoProvider>[] = [
       expect(opened.signatures.filter((one) => one.kind === "valid")).toEqual([])
     },
   },
+  verdict("A1: a signature that names its recipients, us among them, is valid", "meantForBob", ["alice"], [valid]),
+  {
+    title: "A1: a signature that names other recipients is not valid",
+    async run(p) {
+      const opened = await openAsBob(p, signatureFixtures.meantForMallory)
+      expect(opened.signatures.filter((one) => one.kind === "valid")).toEqual([])
+    },
+  },
+  {
+    title: "a signature over text with canonical line endings is valid, and the text is not touched",
+    async run(p) {
+      const opened = await openAsBob(p, signatureFixtures.textSignature)
+      expect(text(opened.plaintext)).toBe("one\r\ntwo\r\n")
+      expectVerdicts(p, opened.signatures, [valid])
+    },
+  },
   {
     title: "R3 A3: an unsigned message has no verdict at all",
     async run(p) {
