@@ -47,7 +47,7 @@ export async function open(context: Context, keys: Keyring, bytes: Uint8Array, o
   const inside = await contentOf(message, envelope.packets, limits)
   const signatures: SignatureVerdict[] = []
   for (const signature of inside.signatures) {
-    const judging = { literal: inside.literal, keys: verifyWith, now: now.getTime(), config }
+    const judging = { literal: inside.literal, keys: verifyWith, encryptedTo, now: now.getTime(), config }
     signatures.push(await judge(signature, judging))
     throwIfAborted(options)
   }
@@ -109,7 +109,8 @@ export async function contentOf(
   if (plaintext.length > limits.maxPlaintextBytes) {
     throw badData("message", "it exceeds maxPlaintextBytes", "maxPlaintextBytes")
   }
-  return { literal, plaintext, signatures: packets.filter(isSignature) }
+  // A copy: the bytes lie in a larger buffer together with the signatures.
+  return { literal, plaintext: plaintext.slice(), signatures: packets.filter(isSignature) }
 }
 
 interface Unwrapped {

@@ -1,4 +1,4 @@
-import { type Clock, systemClock } from "@aurochs/core"
+import { type Clock, systemClock, throwIfAborted } from "@aurochs/core"
 import { type CryptoProvider, defaultLimits, type Limits } from "@aurochs/crypto"
 import { cache } from "./cache.ts"
 import { makeContext, momentOf, readCertificate } from "./context.ts"
@@ -39,7 +39,10 @@ export function openpgpjs(options: OpenpgpjsOptions = {}): CryptoProvider {
     },
     minimize: (certificate, call) => minimize(context, certificate, call),
     merge: (a, b, call) => merge(context, a, b, call),
-    secretKey: async () => undefined,
+    async secretKey(_fingerprint, call) {
+      throwIfAborted(call)
+      return undefined
+    },
     importSecret: (secret, call) => importSecret(context, keys, secret, call),
     generate: (spec, call) => generate(context, keys, spec, call),
     signcrypt: (plaintext, call) => seal(context, keys, plaintext, call),

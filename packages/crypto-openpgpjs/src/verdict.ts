@@ -1,3 +1,4 @@
+import type { Fingerprint } from "@aurochs/core"
 import type { SignatureVerdict } from "@aurochs/crypto"
 import * as pgp from "openpgp"
 import type { Checked, CheckedSubkey, KeyPacket } from "./checked.ts"
@@ -23,6 +24,8 @@ const HASHES: ReadonlySet<number | null> = new Set([1, 2, 3, 8, 9, 10, 11, 12, 1
 export interface Judging {
   readonly literal: pgp.LiteralDataPacket
   readonly keys: readonly Checked[]
+  /** Whose secret key opened the message; undefined: it was not encrypted. */
+  readonly encryptedTo: Fingerprint | undefined
   /** Milliseconds since 1970. */
   readonly now: number
   readonly config: pgp.Config
@@ -34,13 +37,16 @@ export async function judge(signature: pgp.AnyPacket, judging: Judging): Promise
   const issuer = issuerOf(signature)
   const { binary, text } = pgp.enums.signature
   const type = signature.signatureType
+  const meantForUs = takeIntended(signature, judging.encryptedTo)
   if ((type !== binary && type !== text) || !HASHES.has(signature.hashAlgorithm) || hasUnknownCritical(signature)) {
     return { kind: "unverified", reason: "undetermined", issuer }
   }
   let best: SignatureVerdict = { kind: "unverified", reason: "unknown-key", issuer }
   for (const key of judging.keys) {
     for (const candidate of candidates(key, signature)) {
-      const verdict = await judgeBy(signature, type, key, candidate, judging)
+      const verdict = meantForUs
+        ? await judgeBy(signature, type, key, candidate, judging)
+        : { kind: "invalid" as const, certificate: key.fingerprint }
       if (rank(verdict) > rank(best)) best = verdict
     }
   }
@@ -51,9 +57,26 @@ export async function judge(signature: pgp.AnyPacket, judging: Judging): Promise
 function issuerOf(signature: pgp.SignaturePacket): string {
   const bytes = signature.issuerFingerprint
   if (bytes === null) return signature.issuerKeyID.toHex().toUpperCase()
+  return hex(bytes)
+}
+
+function hex(bytes: Uint8Array): string {
   return Array.from(bytes, (b) => b.toString(16).padStart(2, "0"))
     .join("")
     .toUpperCase()
+}
+
+const INTENDED_RECIPIENT = 35
+
+/**
+ * RFC 9580 §5.2.3.36: a signature that names its recipients, and not us, was made for another message (attack A1). The
+ * library does not know the subpacket, so it is taken out before the library stumbles over it; the signed bytes stay.
+ */
+function takeIntended(signature: pgp.SignaturePacket, encryptedTo: Fingerprint | undefined): boolean {
+  const intended = signature.unknownSubpackets.filter((s) => s.type === INTENDED_RECIPIENT)
+  signature.unknownSubpackets = signature.unknownSubpackets.filter((s) => s.type !== INTENDED_RECIPIENT)
+  if (intended.length === 0 || encryptedTo === undefined) return true
+  return intended.some((s) => hex(s.body.subarray(1)) === encryptedTo)
 }
 
 /** RFC 9580 §5.2.3.7: a critical subpacket that is not understood makes the signature void. */
