@@ -49,9 +49,13 @@ async function platformPackage(): Promise<Binaries> {
   } catch (cause) {
     if (!(cause instanceof Error && "code" in cause && cause.code === "ERR_MODULE_NOT_FOUND")) throw cause
   }
-  throw new AurochsError("UNSUPPORTED", `there is no embedded PostgreSQL here (${name}): set DATABASE_URL to another one`, {
-    feature: "embedded PostgreSQL",
-  })
+  throw new AurochsError(
+    "UNSUPPORTED",
+    `there is no embedded PostgreSQL here (${name}): set DATABASE_URL to another one`,
+    {
+      feature: "embedded PostgreSQL",
+    },
+  )
 }
 
 function isBinaries(value: unknown): value is Binaries {

@@ -72,12 +72,25 @@ export async function ensureCluster(paths: Layout, programs: Binaries, owner: Ow
   if (owner.uid !== undefined && owner.gid !== undefined) {
     for (const path of [paths.data, passwordForInitdb, paths.log]) await chown(path, owner.uid, owner.gid)
   }
-  const options = ["-U", USER, "-A", "scram-sha-256", `--pwfile=${passwordForInitdb}`, "-E", "UTF8", "--locale=C", "--no-instructions"]
+  const options = [
+    "-U",
+    USER,
+    "-A",
+    "scram-sha-256",
+    `--pwfile=${passwordForInitdb}`,
+    "-E",
+    "UTF8",
+    "--locale=C",
+    "--no-instructions",
+  ]
   try {
     const args = ["-D", paths.data, ...options, ...(durable ? [] : ["--no-sync"])]
     const { code, output } = await run(programs.initdb, args, { ...owner, cwd: paths.data })
     if (code !== 0) {
-      throw new AurochsError("BACKEND", `initdb failed: ${output.trim().split("\n").at(-1)}`, { backend: "initdb", exitCode: code })
+      throw new AurochsError("BACKEND", `initdb failed: ${output.trim().split("\n").at(-1)}`, {
+        backend: "initdb",
+        exitCode: code,
+      })
     }
   } finally {
     await rm(passwordForInitdb, { force: true })

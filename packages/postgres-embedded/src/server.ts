@@ -5,7 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises"
 import { AurochsError, type CallOptions, throwIfAborted } from "@aurochs/core"
 import { type Binaries, binaries } from "./binaries.ts"
 import { clusterPassword, ensureCluster, type Layout, layout, prepareFolder, USER } from "./cluster.ts"
-import { accepts, ENVIRONMENT, freePort, isAlive, type Owner, servesFolder, serverOwner } from "./process.ts"
+import { accepts, ENVIRONMENT, freePort, isAlive, type Owner, serverOwner, servesFolder } from "./process.ts"
 
 /** A server that runs. */
 export interface EmbeddedPostgres {
@@ -103,7 +103,8 @@ async function launch(
   if (!durable) process.once("exit", () => child.kill("SIGKILL"))
   for (;;) {
     const state = await Promise.race([ended, readStatus(paths)])
-    if (state === "ended") throw new AurochsError("BACKEND", `the database did not start: see ${paths.log}`, { backend: "postgres" })
+    if (state === "ended")
+      throw new AurochsError("BACKEND", `the database did not start: see ${paths.log}`, { backend: "postgres" })
     if (state?.pid === child.pid && state?.state === "ready" && (await accepts(port))) {
       return handle(paths, state.pid, port, false)
     }

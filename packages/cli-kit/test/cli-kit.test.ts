@@ -1,0 +1,97 @@
+import { spawnSync } from "node:child_process"
+import { mkdtemp, rm, writeFile } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { AurochsError } from "@aurochs/core"
+import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { exitCodeOf, explain, readSecret, UsageError } from "../src/index.ts"
+
+let folder: string
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "aurochs-kit-"))
+})
+afterAll(() => rm(folder, { recursive: true }))
+
+describe("exit codes and messages", () => {
+  it.each([
+    [2, new UsageError("x")],
+    [2, new AurochsError("CONFIGURATION", "x", { field: "y" })],
+    [3, new AurochsError("CANNOT_DECRYPT", "x", { because: "damaged" })],
+    [4, new AurochsError("NO_USABLE_KEY", "x", { owner: "a@b", leftOut: [] })],
+    [5, new AurochsError("NETWORK", "x", { phase: "connect" })],
+    [5, new AurochsError("AUTHENTICATION", "x", {})],
+    [6, new AurochsError("STORAGE", "x", { operation: "open" })],
+    [1, new Error("x")],
+  ])("%i for %o", (code, error) => {
+    expect(exitCodeOf(error)).toBe(code)
+  })
+
+  it("says what to do next, and never a stack", () => {
+    const text = explain(new AurochsError("NETWORK", "the server cannot be reached", { phase: "connect" }))
+    expect(text).toBe("the server cannot be reached. Is the server running, and is its address right (--service)?")
+    const leftOut = [{ fingerprint: "A".repeat(40), because: "expired" }]
+    expect(explain(new AurochsError("NO_USABLE_KEY", "none", { owner: "a@b", leftOut }))).toContain(
+      `${"A".repeat(40)}: expired`,
+    )
+  })
+})
+
+describe("secrets", () => {
+  const source = { what: "password", variable: "AUROCHS_TEST_SECRET", prompt: false }
+
+  it("come from a file, a command or the environment, one newline cut off", async () => {
+    await writeFile(join(folder, "pw"), " with spaces \n")
+    expect(await readSecret({ ...source, file: join(folder, "pw") })).toBe(" with spaces ")
+    expect(await readSecret({ ...source, command: "printf 'a b\\n'" })).toBe("a b")
+    process.env.AUROCHS_TEST_SECRET = "from outside"
+    try {
+      expect(await readSecret(source)).toBe("from outside")
+    } finally {
+      delete process.env.AUROCHS_TEST_SECRET
+    }
+  })
+
+  it("missing, empty or unreadable ones are told with the ways to give them, never with their text", async () => {
+    await expect(readSecret(source)).rejects.toThrow(
+      /--password-file FILE, --password-command COMMAND or AUROCHS_TEST_SECRET/,
+    )
+    await writeFile(join(folder, "empty"), "\n")
+    await expect(readSecret({ ...source, file: join(folder, "empty") })).rejects.toThrow("The password is empty.")
+    await expect(readSecret({ ...source, command: "echo hunter2; exit 1" })).rejects.not.toThrow(/hunter2/)
+  })
+})
+
+describe("a command line", () => {
+  const script = `
+    import { runCommandLine, setExitCode, withProgress } from ${JSON.stringify(new URL("../dist/index.js", import.meta.url).href)}
+    await runCommandLine({ name: "demo", version: "1.2.3", argv: process.argv.slice(1), define: (y) => y
+      .command("fail", "fails", (y) => y, () => { throw new Error("odd") })
+      .command("three", "sets 3", (y) => y, () => setExitCode(3))
+      .command("slow", "takes time", (y) => y, () => withProgress("working", new Promise((done) => setTimeout(done, 60)), 10))
+    })`
+  const demo = (...args: string[]) =>
+    spawnSync(process.execPath, ["--input-type=module", "-e", script, "--", ...args], { encoding: "utf8" })
+
+  it("answers a mistake with one hint and exit code 2", () => {
+    const { status, stderr, stdout } = demo("thre")
+    expect([status, stdout]).toEqual([2, ""])
+    expect(stderr).toContain("demo --help")
+    expect(stderr).not.toContain("    at ")
+    expect(demo().status).toBe(2)
+    expect(demo("three", "--nonsense").status).toBe(2)
+  })
+
+  it("prints exit codes in --help, and its version", () => {
+    expect(demo("--help").stdout).toMatch(/Exit codes: 0 done/)
+    expect(demo("--version").stdout.trim()).toBe("1.2.3")
+  })
+
+  it("passes a command's own exit code on, and 1 for what nobody expected", () => {
+    expect(demo("three").status).toBe(3)
+    expect(demo("fail")).toMatchObject({ status: 1, stderr: "demo: odd\n" })
+  })
+
+  it("tells what takes long", () => {
+    expect(demo("slow").stderr).toBe("working …\n")
+  })
+})
