@@ -5,8 +5,17 @@ import type { NetworkOptions } from "./global.ts"
 import { remark } from "./output.ts"
 import type { World } from "./world.ts"
 
-/** Logs in as an account when something is first asked of the transport. */
-export async function connect(world: World, account: BareJid, options: NetworkOptions): Promise<Transport> {
+/**
+ * Logs in as an account when something is first asked of the transport.
+ *
+ * @param patience `fail`: a first connection that fails is told at once; `retry`: it is tried until it works
+ */
+export async function connect(
+  world: World,
+  account: BareJid,
+  options: NetworkOptions,
+  patience: "fail" | "retry" = "fail",
+): Promise<Transport> {
   const password = await readSecret({
     what: "password",
     file: options.passwordFile,
@@ -19,6 +28,7 @@ export async function connect(world: World, account: BareJid, options: NetworkOp
     password,
     ...(options.service === undefined ? {} : { service: options.service }),
     state: world.storage.state,
+    firstConnection: patience,
     clock: world.clock,
     random: world.random,
     onEvent: (event) => {
