@@ -7,7 +7,7 @@ import {
   type XmlElement,
 } from "@aurochs/core"
 import type { Opened } from "@aurochs/crypto"
-import type { ContentElement } from "@aurochs/xml"
+import { type ContentElement, namespaces } from "@aurochs/xml"
 import { hasEme, openpgpElementsOf, otherEncryptionOf } from "./envelope.ts"
 import type { Check, Rejected, Unverified } from "./incoming.ts"
 import { isPlausibleTime } from "./time-window.ts"
@@ -105,12 +105,17 @@ export const openedRows: readonly Row<OpenedFacts>[] = [
   },
 ]
 
-/** Rows 11 to 16, on the content element. */
+/** Rows 11 to 17, on the content element. */
 export const contentRows: readonly Row<ContentFacts>[] = [
   {
     rule: "R5, R6, I10: exactly <signcrypt/>",
     when: ({ content }) => content.kind !== "signcrypt",
     finding: reject("unsupported"),
+  },
+  {
+    rule: "A8: no content element inside another",
+    when: ({ content }) => [...content.payload, ...content.unknown].some(isContentElement),
+    finding: reject("syntax"),
   },
   {
     rule: "R17: the key has the User ID xmpp:<sender>",
@@ -163,6 +168,10 @@ export function findingOf(error: unknown): Finding {
 /** A failed check. */
 export function reject(check: Check, error?: AurochsError): Finding {
   return { kind: "rejected", check, error }
+}
+
+function isContentElement({ name, namespace }: { readonly name: string; readonly namespace: string }): boolean {
+  return namespace === namespaces.openpgp && ["signcrypt", "sign", "crypt"].includes(name)
 }
 
 function unverifiedBecauseOf(opened: Opened): Finding {
