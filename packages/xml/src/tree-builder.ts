@@ -75,12 +75,15 @@ export function treeBuilder(handlers: BuilderHandlers, limits: XmlLimits, option
       throw badXml("only XML 1.0 in UTF-8 is read")
   })
   parser.on("doctype", () => {
+    tellHeldBack()
     throw badXml("a document type declaration")
   })
   parser.on("processinginstruction", () => {
+    tellHeldBack()
     throw badXml("a processing instruction")
   })
   parser.on("comment", () => {
+    tellHeldBack()
     if (options.comments === "refused") throw badXml("a comment")
   })
   parser.on("opentagstart", () => {
