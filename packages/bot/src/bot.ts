@@ -1,0 +1,120 @@
+import type { BareJid, CallOptions, Clock, Fingerprint, Outcome, Random, Transport } from "@aurochs/core"
+import type { CryptoProvider } from "@aurochs/crypto"
+import type { KeyDirectory, TrustPolicy } from "@aurochs/keys"
+import type { OutboxId, Storage } from "@aurochs/storage"
+import type { Allow } from "./allow.ts"
+import type {
+  CommandContext,
+  Context,
+  ErrorBoundary,
+  Handler,
+  Middleware,
+  ObserverContext,
+  ReplyContext,
+} from "./context.ts"
+import type { Logger } from "./logger.ts"
+
+/** What a bot is made of. */
+export interface BotOptions {
+  /** The connection of the bot's account. The bot owns it: see {@link BotOptions.dispose}. */
+  readonly transport: Transport
+  readonly provider: CryptoProvider
+  /** Where everything is kept. The bot owns it: see {@link BotOptions.dispose}. */
+  readonly storage: Storage | Promise<Storage>
+  /** Where keys are looked up and announced; the accounts' own PEP nodes by default (XEP-0373 §4). */
+  readonly directory?: KeyDirectory | undefined
+  /** Which keys are used; `blindBeforeVerification()` by default. For one's own account it is always `pinned`. */
+  readonly trust?: TrustPolicy | ((peer: BareJid) => TrustPolicy) | undefined
+  /** `create` (default): make and announce a key if the account has none anywhere. `require`: refuse to start then. */
+  readonly ownKey?: "create" | "require" | undefined
+  /** UTF-8 bytes that protect the secret key at rest; `"none"` by default. */
+  readonly passphrase?: (() => Uint8Array | "none" | Promise<Uint8Array | "none">) | undefined
+  /**
+   * `require` (default): nothing ever leaves in plaintext. `opportunistic`: plaintext to a recipient whose directory
+   * answered that there is no key, and of whom none was ever known; each such message is marked.
+   */
+  readonly encryption?: "require" | "opportunistic" | undefined
+  /** What a command starts with; `!` by default. */
+  readonly commandPrefix?: string | undefined
+  /** Replies to one peer in a minute; 30 by default (attack A31). */
+  readonly maxRepliesPerMinute?: number | undefined
+  /** Handlers of different peers that run at the same time; 8 by default. Those of one peer run in order. */
+  readonly maxConcurrentPeers?: number | undefined
+  /** How long running handlers may take to finish after the abort, in milliseconds; 10,000 by default. */
+  readonly graceMs?: number | undefined
+  /** Does `run` dispose of the transport and the storage when it ends? True by default. */
+  readonly dispose?: boolean | undefined
+  readonly log?: Logger | undefined
+  readonly clock?: Clock | undefined
+  readonly random?: Random | undefined
+}
+
+/** How a command is guarded. */
+export interface CommandOptions {
+  /** Anybody whose message is secure, by default. */
+  readonly allow?: Allow | undefined
+  /** Milliseconds between writing and running; 600,000 (10 minutes) by default. */
+  readonly maxAgeMs?: number | undefined
+}
+
+/** A message to be sent. */
+export interface OutgoingText {
+  readonly to: BareJid
+  readonly body: string
+  /** The same key again gives the same id and sends nothing twice; a random one by default. */
+  readonly key?: string | undefined
+}
+
+/** A moment's picture, for a health check. */
+export interface BotStatus {
+  readonly connected: boolean
+  /** Undefined until the key is ready. */
+  readonly ownKey?: Fingerprint | undefined
+  /** Messages in the outbox that are neither sent nor parked. */
+  readonly waiting: number
+}
+
+/**
+ * A bot. Registering changes it; what `use` returns is the same bot with the wider type.
+ *
+ * @typeParam C what every handler's context has, middleware's additions included
+ */
+export interface Bot<C extends object = Context> {
+  /** Secure messages that have a body and are not a registered command. Several handlers run in their order. */
+  text(handler: Handler<C & ReplyContext>): Bot<C>
+  /**
+   * Secure messages whose body is prefix + name. One that is refused or too old is logged, audited and not answered.
+   *
+   * @param name without prefix; compared without regard to case
+   * @throws {AurochsError} `CONFIGURATION` (`command`): registered before, or it has white space
+   */
+  command(name: string, handler: Handler<C & CommandContext>): Bot<C>
+  command(name: string, options: CommandOptions, handler: Handler<C & CommandContext>): Bot<C>
+  /** Every message with this outcome, also what other clients of this account sent. Nothing can be answered here. */
+  observe<K extends Outcome>(kind: K, handler: Handler<C & ObserverContext<K>>): Bot<C>
+  /** Runs around all handlers, in the order of registration, whenever they were registered. */
+  use<Added extends object = Record<never, never>>(middleware: Middleware<C, Added>): Bot<C & Added>
+  /** Takes the place of the default error boundary, which logs. The message counts as handled either way. */
+  catch(boundary: ErrorBoundary<Context>): Bot<C>
+  /** Runs once: the own key is announced and the server is there. */
+  onReady(handler: (status: BotStatus) => unknown): Bot<C>
+  /**
+   * Queues a text; durable when it resolves. It leaves encrypted, as soon as the recipient's keys and the server allow.
+   * Before the bot has a key of its own this waits for `run` to make one.
+   *
+   * @throws {AurochsError} `STORAGE`, `CONFIGURATION`, `ABORTED`
+   */
+  send(to: BareJid, body: string, options?: CallOptions & { readonly key?: string | undefined }): Promise<OutboxId>
+  /** Queues all or none, in one transaction. */
+  sendAll(messages: readonly OutgoingText[], options?: CallOptions): Promise<OutboxId[]>
+  /**
+   * Connects and works until aborted, then stops: nothing more is taken out of the outbox, running handlers may finish.
+   * Once only. Ends by disposing of transport and storage.
+   *
+   * @throws {AurochsError} `AUTHENTICATION`, `CONFIGURATION`, `STORAGE`, `KEY_LOCKED`, `CANNOT_DECRYPT`: what makes
+   *   going on pointless; never `ABORTED` and never a passing failure of the network
+   */
+  run(options?: CallOptions): Promise<void>
+  /** @throws {AurochsError} `STORAGE`: the outbox could not be asked; `ABORTED` */
+  status(options?: CallOptions): Promise<BotStatus>
+}

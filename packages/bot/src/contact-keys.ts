@@ -1,0 +1,239 @@
+import {
+  type BareJid,
+  type CallOptions,
+  type Certificate,
+  isAurochsError,
+  type KnownKey,
+  throwIfAborted,
+} from "@aurochs/core"
+import {
+  chooseKeys,
+  isStale,
+  judgeKeys,
+  type LeftOut,
+  lastReadAt,
+  lookupDelayMs,
+  type Missing,
+  refreshKeys,
+} from "@aurochs/keys"
+import { audit, type Parts } from "./parts.ts"
+import { describeError } from "./retrying.ts"
+
+/** Listed keys whose data cannot be had delay a message for so long, then it goes to the others. */
+const MAX_GAP_MS = 60_000
+/** How often a gap is looked at while messages wait for it, and later when one is sent. */
+const GAP_RETRY_MS = 10_000
+const OLD_GAP_RETRY_MS = 600_000
+/** A message of an unknown signer makes the keys be read; not more often than this for one sender. */
+const MIN_REFRESH_MS = 10_000
+/** Owners that are remembered for the two bounds above. */
+const MAX_REMEMBERED = 1000
+
+/** Who a message can be encrypted to. */
+export type Recipients =
+  | { readonly kind: "usable"; readonly certificates: readonly Certificate[]; readonly leftOut: readonly LeftOut[] }
+  /** Not now. `nothingEver`: the directory has no key at all, and none was ever known. */
+  | { readonly kind: "none"; readonly because: string; readonly retryInMs: number; readonly nothingEver: boolean }
+
+/** The keys of contacts: read again when they are old, judged by the policy each time they are used. */
+export interface ContactKeys {
+  /** Every known key, from the store. */
+  known(owner: BareJid, options?: CallOptions): Promise<KnownKey[]>
+  /** @throws {AurochsError} `NETWORK` (our own connection), `STORAGE`, `BACKEND`, `ABORTED` */
+  recipients(owner: BareJid, options?: CallOptions): Promise<Recipients>
+  /**
+   * Reads the keys from the directory.
+   *
+   * @param options.atMostEveryMs do nothing if they were read less than so many milliseconds ago
+   * @returns `changed`: keys that were not known, or are not what they were; `skipped`: read only just now
+   */
+  refresh(
+    owner: BareJid,
+    options?: CallOptions & { readonly atMostEveryMs?: number },
+  ): Promise<"changed" | "same" | "skipped">
+}
+
+interface Remembered {
+  readonly readAt: number
+  readonly missing: readonly Missing[]
+  /** When the first of the gaps was seen. */
+  readonly missingSince: number
+  /** Readings in a row that brought no usable key. */
+  readonly failures: number
+}
+
+/** @param onChanged told after each reading that changed something */
+export function contactKeys(parts: Parts, onChanged: (owner: BareJid) => void): ContactKeys {
+  const { account, storage, directory, provider, clock, log } = parts
+  const remembered = new Map<BareJid, Remembered>()
+  const named = new Map<BareJid, string>()
+
+  const remember = (owner: BareJid, value: Remembered) => {
+    remembered.delete(owner)
+    remembered.set(owner, value)
+    for (const oldest of remembered.keys()) {
+      if (remembered.size <= MAX_REMEMBERED) break
+      remembered.delete(oldest)
+    }
+  }
+
+  const known = (owner: BareJid, options?: CallOptions) => Array.fromAsync(storage.keys.keysOf(owner, options))
+
+  const read = async (owner: BareJid, options?: CallOptions) => {
+    const before = remembered.get(owner)
+    const result = await refreshKeys({
+      owner,
+      directory,
+      keys: storage.keys,
+      provider,
+      clock,
+      audit: storage.audit,
+      account,
+      state: storage.state,
+      signal: options?.signal,
+    })
+    const now = clock.now().getTime()
+    remember(owner, {
+      readAt: now,
+      missing: result.missing,
+      missingSince:
+        result.missing.length === 0 || before === undefined || before.missing.length === 0 ? now : before.missingSince,
+      failures: before?.failures ?? 0,
+    })
+    const isChanged = result.changed.some((change) => change.kind !== "key-missing")
+    if (isChanged) {
+      log.info("keys changed", {
+        owner,
+        changes: result.changed.map(({ kind, fingerprint }) => `${kind} ${fingerprint}`),
+      })
+      onChanged(owner)
+    }
+    return isChanged
+  }
+
+  /** Reads, but goes on with what is known where the owner's server does not answer. */
+  const tryRead = async (owner: BareJid, options?: CallOptions): Promise<string | undefined> => {
+    try {
+      await read(owner, options)
+      return undefined
+    } catch (error) {
+      throwIfAborted(options)
+      const isTheirs =
+        isAurochsError(error, "STANZA_ERROR") ||
+        isAurochsError(error, "HTTP") ||
+        (isAurochsError(error, "NETWORK") && error.details.phase === "timeout")
+      if (!isTheirs) throw error
+      log.warn("keys could not be read", { owner, ...describeError(error) })
+      return isAurochsError(error, "STANZA_ERROR") ? error.details.condition : error.code.toLowerCase()
+    }
+  }
+
+  const choose = async (owner: BareJid, options?: CallOptions) => {
+    const judged = await judgeKeys({
+      owner,
+      known: await known(owner, options),
+      provider,
+      trust: parts.trustFor(owner),
+      now: clock.now(),
+      signal: options?.signal,
+    })
+    return chooseKeys(judged, remembered.get(owner)?.missing)
+  }
+
+  /** Who is left out is told when it changes, not with each message. */
+  const nameLeftOut = async (owner: BareJid, leftOut: readonly LeftOut[]) => {
+    const text = leftOut.map((key) => `${key.fingerprint} ${key.because}`).join(", ")
+    if (text === (named.get(owner) ?? "")) return
+    if (named.size >= MAX_REMEMBERED) named.clear()
+    named.set(owner, text)
+    if (text === "") return
+    log.warn("keys left out of encryption", { owner, leftOut: text })
+    await audit(parts, { kind: "keys-left-out", subject: owner, detail: { keys: text } })
+  }
+
+  return {
+    known,
+    async refresh(owner, options) {
+      const last = remembered.get(owner)?.readAt
+      const bound = options?.atMostEveryMs ?? 0
+      const age = last === undefined ? Number.POSITIVE_INFINITY : clock.now().getTime() - last
+      if (age >= 0 && age < bound) return "skipped"
+      return (await read(owner, options)) ? "changed" : "same"
+    },
+
+    async recipients(owner, options) {
+      const now = clock.now()
+      const place = { state: storage.state, account, owner, signal: options?.signal }
+      let choice = await choose(owner, options)
+      const gap = remembered.get(owner)
+      const gapIsOpen = gap !== undefined && gap.missing.length > 0 && isGapDue(gap, now.getTime())
+      let unreachable: string | undefined
+      if (choice.use.length === 0 || gapIsOpen || isStale(await lastReadAt(place), now)) {
+        unreachable = await tryRead(owner, options)
+        choice = await choose(owner, options)
+      }
+      const state = remembered.get(owner)
+      const missing = state?.missing ?? []
+      if (state !== undefined && missing.length > 0) {
+        const missingForMs = clock.now().getTime() - state.missingSince
+        const names = missing.map((one) => `${one.missing}: ${one.because}`).join(", ")
+        if (missingForMs < MAX_GAP_MS && choice.use.length > 0) {
+          return {
+            kind: "none",
+            because: `waiting for the data of a listed key: ${names}`,
+            retryInMs: Math.min(GAP_RETRY_MS, MAX_GAP_MS - missingForMs),
+            nothingEver: false,
+          }
+        }
+      }
+      if (choice.use.length > 0) {
+        if (state !== undefined) remember(owner, { ...state, failures: 0 })
+        await nameLeftOut(owner, choice.leftOut)
+        return { kind: "usable", certificates: choice.use, leftOut: choice.leftOut }
+      }
+      const failures = (state?.failures ?? 0) + 1
+      const unknownSince = clock.now().getTime()
+      remember(owner, { readAt: unknownSince, missing, missingSince: unknownSince, ...state, failures })
+      return {
+        kind: "none",
+        because: `no usable key: ${reasonOf(choice.leftOut, unreachable)}`,
+        retryInMs: lookupDelayMs(failures),
+        nothingEver:
+          parts.encryption === "opportunistic" &&
+          unreachable === undefined &&
+          (await hasNothing(parts, owner, await known(owner, options), options)),
+      }
+    },
+  }
+}
+
+/** The bound on readings that messages of unknown signers cause. */
+export const unknownSignerRefresh: { readonly atMostEveryMs: number } = { atMostEveryMs: MIN_REFRESH_MS }
+
+function isGapDue(gap: Remembered, now: number): boolean {
+  const retryMs = now - gap.missingSince < MAX_GAP_MS ? GAP_RETRY_MS : OLD_GAP_RETRY_MS
+  return now - gap.readAt >= retryMs
+}
+
+function reasonOf(leftOut: readonly LeftOut[], unreachable: string | undefined): string {
+  if (leftOut.length > 0) return leftOut.map((key) => `${key.fingerprint} ${key.because}`).join(", ")
+  return unreachable === undefined ? "none is announced" : `the keys cannot be read (${unreachable})`
+}
+
+/** No key was ever known, and the directory answers, asked once more, with nothing at all: not even a gap. */
+async function hasNothing(
+  parts: Parts,
+  owner: BareJid,
+  known: readonly KnownKey[],
+  options?: CallOptions,
+): Promise<boolean> {
+  if (known.length > 0) return false
+  try {
+    for await (const _ of parts.directory.lookup({ owner }, options)) return false
+    return true
+  } catch (error) {
+    throwIfAborted(options)
+    parts.log.warn("keys could not be read", { owner, ...describeError(error) })
+    return false
+  }
+}

@@ -1,0 +1,168 @@
+import { AurochsError, cryptoRandom, systemClock } from "@aurochs/core"
+import { pepDirectory } from "@aurochs/keys"
+import type { OutboxId } from "@aurochs/storage"
+import { createBell } from "./bell.ts"
+import type { Bot, BotOptions, BotStatus, CommandOptions, OutgoingText } from "./bot.ts"
+import type { Context, Handler } from "./context.ts"
+import { addCommand, createRegistry, type Registry } from "./handlers.ts"
+import { createLink } from "./link.ts"
+import { consoleLogger } from "./logger.ts"
+import type { AnyMiddleware } from "./middleware.ts"
+import { createOutgoing } from "./outgoing.ts"
+import { ownKeyKeeper } from "./own-key.ts"
+import type { OwnKeys } from "./own-keys.ts"
+import { type Parts, trustForPeer } from "./parts.ts"
+import { runBot } from "./run.ts"
+
+/**
+ * Makes a bot: it sends and answers encrypted messages (XEP-0374), keeps what it has to send and what it received on
+ * disk, and goes on after a restart where it was. Nothing happens before {@link Bot.run}.
+ *
+ * @throws {AurochsError} `CONFIGURATION` for an option that cannot be
+ */
+export function createBot(options: BotOptions): Bot<Context> {
+  const prefix = checkedPrefix(options.commandPrefix ?? "!")
+  const registry = createRegistry()
+  const log = options.log ?? consoleLogger()
+  const clock = options.clock ?? systemClock()
+  const { transport, provider } = options
+  const outboxBell = createBell()
+  const ownBell = createBell()
+  const link = createLink(() => {
+    outboxBell.ring()
+    ownBell.ring()
+  })
+  const readyHandlers: ((status: BotStatus) => unknown)[] = []
+  const ownReady = Promise.withResolvers<OwnKeys>()
+  // Nobody may be waiting for it.
+  ownReady.promise.catch(() => {})
+  let isStarted = false
+  let made: Promise<Parts> | undefined
+
+  const parts = (): Promise<Parts> => {
+    made ??= (async () => ({
+      account: transport.account,
+      transport,
+      provider,
+      storage: await options.storage,
+      directory: options.directory ?? pepDirectory({ transport, provider, clock }),
+      trustFor: trustForPeer(options.trust),
+      encryption: options.encryption ?? "require",
+      log,
+      clock,
+      random: options.random ?? cryptoRandom(),
+    }))()
+    return made
+  }
+  const keeper = ownKeyKeeper(parts, options)
+
+  const enqueue = async (messages: readonly OutgoingText[], call?: { signal?: AbortSignal | undefined }) => {
+    const signal = call?.signal
+    const own = (await keeper.held()) ?? (await orAborted(ownReady.promise, signal))
+    const outgoing = createOutgoing(await parts(), () => own, outboxBell.ring)
+    return outgoing.enqueue(
+      messages.map((message) => ({ ...message, encryptedOnly: false })),
+      { signal },
+    )
+  }
+
+  const status = async (call?: { signal?: AbortSignal | undefined }): Promise<BotStatus> => {
+    const { storage, account } = await parts()
+    let waiting = 0
+    for await (const { state } of storage.outbox.list(account, call)) {
+      if (state === "waiting" || state === "leased") waiting += 1
+    }
+    const ownKey = keeper.current?.current.certificate.fingerprint
+    return { connected: link.isUp, ...(ownKey === undefined ? {} : { ownKey }), waiting }
+  }
+
+  const bot: Bot<Context> = {
+    text(handler) {
+      registry.texts.push(handler as (ctx: object) => unknown)
+      return bot
+    },
+    command(name: string, ...rest: readonly unknown[]) {
+      const [first, second] = rest as readonly [CommandOptions | Handler<never>, Handler<never> | undefined]
+      if (typeof first === "function") addCommand(registry, name, {}, first)
+      else if (second !== undefined) addCommand(registry, name, first, second)
+      return bot
+    },
+    observe(kind, handler) {
+      const observers = registry.observers.get(kind) ?? []
+      registry.observers.set(kind, [...observers, handler as (ctx: object) => unknown])
+      return bot
+    },
+    use(middleware) {
+      registry.middleware.push(middleware as unknown as AnyMiddleware)
+      // The same bot: only its type is wider.
+      return bot as never
+    },
+    catch(boundary) {
+      registry.boundary = boundary
+      return bot
+    },
+    onReady(handler) {
+      readyHandlers.push(handler)
+      return bot
+    },
+    async send(to, body, call) {
+      const [id] = await enqueue([{ to, body, key: call?.key }], call)
+      return id as OutboxId
+    },
+    sendAll: enqueue,
+    async run(call) {
+      if (isStarted) throw new AurochsError("CONFIGURATION", "a bot runs once; make another one", { field: "run" })
+      isStarted = true
+      try {
+        await runBot({
+          parts: await parts(),
+          keeper,
+          registry: registry satisfies Registry,
+          link,
+          outboxBell,
+          ownBell,
+          prefix,
+          options,
+          signal: call?.signal,
+          onReady: async (own) => {
+            ownReady.resolve(own)
+            const now = await status()
+            for (const handler of readyHandlers) await handler(now)
+          },
+        })
+      } finally {
+        link.down()
+        ownReady.reject(new AurochsError("CONFIGURATION", "the bot ended before it had a key", { field: "ownKey" }))
+        await keeper.dispose()
+        if (options.dispose !== false) {
+          // The transport first: it may still have something to keep.
+          await transport[Symbol.asyncDispose]()
+          await (await parts()).storage[Symbol.asyncDispose]()
+        }
+      }
+    },
+    status,
+  }
+  return bot
+}
+
+function checkedPrefix(prefix: string): string {
+  if (prefix !== "" && !/\s/u.test(prefix)) return prefix
+  const text = "commandPrefix has to be at least one character, without white space"
+  throw new AurochsError("CONFIGURATION", text, { field: "commandPrefix" })
+}
+
+async function orAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return work
+  const { promise, reject } = Promise.withResolvers<never>()
+  const onAbort = () => {
+    reject(new AurochsError("ABORTED", "the call was aborted", undefined, { cause: signal.reason }))
+  }
+  if (signal.aborted) onAbort()
+  signal.addEventListener("abort", onAbort, { once: true })
+  try {
+    return await Promise.race([work, promise])
+  } finally {
+    signal.removeEventListener("abort", onAbort)
+  }
+}

@@ -1,0 +1,16 @@
+export type { Allow } from "./allow.ts"
+export type { Bot, BotOptions, BotStatus, CommandOptions, OutgoingText } from "./bot.ts"
+export type {
+  CommandContext,
+  Context,
+  ErrorBoundary,
+  Handler,
+  Middleware,
+  Next,
+  ObserverContext,
+  ReplyContext,
+  ReplyResult,
+  SecureText,
+} from "./context.ts"
+export { createBot } from "./create-bot.ts"
+export { consoleLogger, type Logger, silentLogger } from "./logger.ts"

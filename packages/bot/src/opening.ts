@@ -1,0 +1,127 @@
+import { type BareJid, type CallOptions, type Delivery, isAurochsError, throwIfAborted } from "@aurochs/core"
+import { type Incoming, open, openpgpBytesOf, peerOf, type Received } from "@aurochs/message"
+import { namespaces } from "@aurochs/xml"
+import { type ContactKeys, unknownSignerRefresh } from "./contact-keys.ts"
+import { digestOf } from "./digest.ts"
+import { type OwnKeys, ownKnownKeys, ownTrust } from "./own-keys.ts"
+import type { Parts } from "./parts.ts"
+import { describeError } from "./retrying.ts"
+
+/** What was found in a stanza. */
+export type OpenedMessage =
+  | { readonly kind: "message"; readonly message: Incoming }
+  /** The same stanza was opened before, by another way to us. */
+  | { readonly kind: "again"; readonly message: Incoming }
+  | { readonly kind: "nothing" }
+
+/** What opening works with. */
+export interface OpeningOptions extends CallOptions {
+  readonly parts: Parts
+  readonly own: OwnKeys
+  readonly contacts: ContactKeys
+  /** May unknown signers' keys be looked up? Not when the keys were read just now. */
+  readonly mayRefresh: boolean
+}
+
+/**
+ * Opens a stanza: own keys, the sender's keys; if the signer is unknown, the sender's keys are read once and it is
+ * opened once more (XEP-0373 §3.2, R18). What is secure is claimed in the seen-set before anybody acts on it.
+ *
+ * @throws {AurochsError} `STORAGE`, `BACKEND`, `KEY_LOCKED`, `ABORTED`: it could not be tried
+ */
+export async function openDelivery(delivery: Delivery, options: OpeningOptions): Promise<OpenedMessage> {
+  const { parts, contacts, signal, mayRefresh } = options
+  const sender = peerOf(delivery, parts.account)?.sender
+  if (sender === undefined) return { kind: "nothing" }
+  let received = await openOnce(delivery, sender, options)
+  const isUnknown = received?.kind === "unverified" && received.reason === "unknown-key"
+  if (isUnknown && mayRefresh && sender !== parts.account && (await tryRefresh(sender, contacts, parts, signal))) {
+    received = await openOnce(delivery, sender, options)
+  }
+  if (received === undefined) return { kind: "nothing" }
+  const message = forHandlers(received)
+  if (message.kind !== "secure") {
+    return (await isCopy(delivery, parts)) ? { kind: "again", message } : { kind: "message", message }
+  }
+
+  const { replayKey } = received
+  // Without it a replay could not be told, so it counts as one.
+  const seen =
+    replayKey === undefined
+      ? "elsewhere"
+      : await parts.storage.seen.claim(replayKey, await stanzaIdentity(delivery), { signal })
+  if (seen === "first") return { kind: "message", message }
+  if (seen === "same-stanza") return { kind: "again", message }
+  const { account, peer, direction, via, stanzaId, stampedAt, notes } = message
+  const base = { account, peer, direction, via, stanzaId, stampedAt, notes }
+  return { kind: "message", message: { ...base, kind: "rejected", check: "replay" } }
+}
+
+async function openOnce(delivery: Delivery, sender: BareJid, options: OpeningOptions): Promise<Received | undefined> {
+  const { parts, own, contacts, signal } = options
+  const { account, provider, clock } = parts
+  const isOwn = sender === account
+  return open(delivery, {
+    account,
+    provider,
+    decryptWith: own.all,
+    keysOf: isOwn ? await ownKnownKeys(account, own, parts.storage.keys) : await contacts.known(sender, { signal }),
+    trust: isOwn ? ownTrust(own) : parts.trustFor(sender),
+    now: clock.now(),
+    signal,
+  })
+}
+
+/**
+ * Was this stanza seen before, by another way to us? The archive tells sealed messages by what is inside; others only
+ * if the sender gave them an id.
+ */
+async function isCopy(delivery: Delivery, { account, storage }: Parts): Promise<boolean> {
+  if (delivery.stanza.attributes.id === undefined || openpgpBytesOf(delivery.stanza) !== undefined) return false
+  const identity = await stanzaIdentity(delivery)
+  return (await storage.seen.claim(await digestOf("aurochs-unsealed", account, identity), identity)) !== "first"
+}
+
+/** True: something changed, it is worth another try. */
+async function tryRefresh(
+  sender: BareJid,
+  contacts: ContactKeys,
+  parts: Parts,
+  signal: AbortSignal | undefined,
+): Promise<boolean> {
+  try {
+    return (await contacts.refresh(sender, { ...unknownSignerRefresh, signal })) === "changed"
+  } catch (error) {
+    throwIfAborted({ signal })
+    if (isAurochsError(error, "STORAGE") || isAurochsError(error, "BACKEND")) throw error
+    // It stays unverified, and is opened again when the keys arrive.
+    parts.log.info("the sender's keys could not be read", { peer: sender, ...describeError(error) })
+    return false
+  }
+}
+
+/**
+ * What makes two deliveries the same stanza, whichever way they took: the accounts, the id, and what is inside. Servers
+ * add and remove other things on the way through carbons and archives.
+ */
+export function stanzaIdentity({ stanza }: Pick<Delivery, "stanza">): Promise<string> {
+  const { from = "", to = "", id = "" } = stanza.attributes
+  const inside = stanza.children.filter((child) => typeof child !== "string" && !ADDED_ON_THE_WAY.has(child.namespace))
+  return digestOf("aurochs-stanza", JSON.stringify([bareOf(from), bareOf(to), id, inside]))
+}
+
+const ADDED_ON_THE_WAY: ReadonlySet<string> = new Set([namespaces.stanzaId, namespaces.delay])
+
+/** As text: what is no address stays what it is. */
+function bareOf(address: string): string {
+  const slash = address.indexOf("/")
+  return slash === -1 ? address : address.slice(0, slash)
+}
+
+/** Without what only the opening itself needs, and without a text nobody is known to have written. */
+function forHandlers(received: Received): Incoming {
+  const { replayKey: _, ...message } = received
+  if (message.kind !== "unverified") return message
+  const { unverifiedBody: __, ...rest } = message
+  return rest
+}

@@ -1,0 +1,46 @@
+import type { BareJid, Clock, Random, Transport } from "@aurochs/core"
+import type { CryptoProvider } from "@aurochs/crypto"
+import { blindBeforeVerification, type KeyDirectory, type TrustPolicy } from "@aurochs/keys"
+import type { AuditEvent, Storage } from "@aurochs/storage"
+import type { BotOptions } from "./bot.ts"
+import type { Logger } from "./logger.ts"
+
+/** What every part of a running bot works with: the ports, and nothing that changes. */
+export interface Parts {
+  readonly account: BareJid
+  readonly transport: Transport
+  readonly provider: CryptoProvider
+  readonly storage: Storage
+  readonly directory: KeyDirectory
+  /** The policy for a contact; for one's own account use the one of `OwnKeys`. */
+  readonly trustFor: (peer: BareJid) => TrustPolicy
+  readonly encryption: "require" | "opportunistic"
+  readonly log: Logger
+  readonly clock: Clock
+  readonly random: Random
+}
+
+/**
+ * Makes one function of both forms of the option. A policy that is given an address instead of a key answers with a
+ * decision or throws, and is pure: so asking once tells which form it is.
+ */
+export function trustForPeer(trust: BotOptions["trust"]): (peer: BareJid) => TrustPolicy {
+  if (trust === undefined) {
+    const byDefault = blindBeforeVerification()
+    return () => byDefault
+  }
+  return (peer) => {
+    let made: unknown
+    try {
+      made = (trust as (peer: BareJid) => unknown)(peer)
+    } catch {
+      made = undefined
+    }
+    return typeof made === "function" ? (made as TrustPolicy) : (trust as TrustPolicy)
+  }
+}
+
+/** Writes an event to the audit log with time and account. */
+export function audit(parts: Parts, event: Omit<AuditEvent, "at" | "account">): Promise<void> {
+  return parts.storage.audit.append({ at: parts.clock.now(), account: parts.account, ...event })
+}

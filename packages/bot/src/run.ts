@@ -1,0 +1,192 @@
+import { AurochsError, aborted, isAurochsError, type Session } from "@aurochs/core"
+import { namespaces, publicKeysNode } from "@aurochs/xml"
+import type { Bell } from "./bell.ts"
+import type { BotOptions } from "./bot.ts"
+import { createBounces } from "./bounces.ts"
+import { contactKeys } from "./contact-keys.ts"
+import { drain } from "./drain.ts"
+import type { Registry } from "./handlers.ts"
+import { createIncomings, type Incomings } from "./incoming.ts"
+import { followKeyChanges } from "./key-changes.ts"
+import { createLanes } from "./lanes.ts"
+import { type LateKeys, lateKeys } from "./late-keys.ts"
+import type { Link } from "./link.ts"
+import { createOutgoing } from "./outgoing.ts"
+import type { OwnKeyKeeper } from "./own-key.ts"
+import type { OwnKeys } from "./own-keys.ts"
+import type { Parts } from "./parts.ts"
+import { replyBound } from "./replies.ts"
+import { describeError } from "./retrying.ts"
+
+/** Messages that may wait for their handlers before the transport is slowed down. */
+const MAX_QUEUED = 64
+
+/** What {@link runBot} needs. */
+export interface RunOptions {
+  readonly parts: Parts
+  readonly keeper: OwnKeyKeeper
+  readonly registry: Registry
+  readonly link: Link
+  readonly outboxBell: Bell
+  readonly ownBell: Bell
+  readonly prefix: string
+  readonly options: BotOptions
+  readonly signal?: AbortSignal | undefined
+  readonly onReady: (own: OwnKeys) => Promise<void>
+}
+
+/**
+ * The life of a bot: sessions, own key, what a crash left, then everything at once until aborted; then the stop: nothing
+ * new is begun, and what runs has `graceMs` to end.
+ */
+export async function runBot(run: RunOptions): Promise<void> {
+  const { parts, options, signal } = run
+  const stop = new AbortController()
+  const hardStop = new AbortController()
+  const onAbort = () => stop.abort(signal?.reason)
+  if (signal?.aborted) onAbort()
+  signal?.addEventListener("abort", onAbort, { once: true })
+
+  const features = [namespaces.openpgpIm, `${publicKeysNode}+notify`, namespaces.eme].map((name) =>
+    parts.transport.feature(name),
+  )
+  const lanes = createLanes({
+    concurrency: options.maxConcurrentPeers ?? 8,
+    maxQueued: MAX_QUEUED,
+    onError: (error) => parts.log.error("a message failed", describeError(error)),
+  })
+  const firstSession = Promise.withResolvers<void>()
+  let failure: { readonly error: unknown } | undefined
+  /** One failing loop ends all of them; the first failure is the one that is told. */
+  const loop = async (work: Promise<void>) => {
+    try {
+      await work
+    } catch (error) {
+      if (stop.signal.aborted && isAurochsError(error, "ABORTED")) return
+      failure ??= { error }
+      stop.abort()
+    }
+  }
+
+  const work = Promise.all([
+    loop(sessions(run, stop.signal, firstSession.resolve).finally(() => firstSession.resolve())),
+    loop(firstSession.promise.then(() => live(run, lanes, stop.signal, hardStop.signal, loop))),
+  ])
+  const stopping = Promise.withResolvers<void>()
+  const onStop = () => stopping.resolve()
+  stop.signal.addEventListener("abort", onStop, { once: true })
+  if (stop.signal.aborted) onStop()
+  try {
+    await stopping.promise
+    await endWithin(options.graceMs ?? 10_000, parts, hardStop, Promise.all([work, lanes.stop()]))
+  } finally {
+    signal?.removeEventListener("abort", onAbort)
+    for (const feature of features) feature[Symbol.dispose]()
+  }
+  if (failure !== undefined) throw failure.error
+}
+
+async function sessions(run: RunOptions, stop: AbortSignal, onFirst: () => void): Promise<void> {
+  const { parts, link } = run
+  for await (const session of parts.transport.sessions({ signal: stop })) {
+    tellOnline(parts, session)
+    // What waited for the network, or for a key that could not be read without it, goes on.
+    await parts.storage.outbox.wake(parts.account).catch((error: unknown) => {
+      parts.log.error("outbox", describeError(error))
+    })
+    link.up()
+    onFirst()
+  }
+  if (!stop.aborted) throw new AurochsError("NETWORK", "the transport was closed", { phase: "closed" })
+}
+
+/** Everything that needs a server and a key. */
+async function live(
+  run: RunOptions,
+  lanes: ReturnType<typeof createLanes>,
+  stop: AbortSignal,
+  hardStop: AbortSignal,
+  loop: (work: Promise<void>) => Promise<void>,
+): Promise<void> {
+  const { parts, keeper, link, outboxBell, ownBell, options } = run
+  if (stop.aborted) return
+  let own = await keeper.prepare(ownBell, { signal: stop })
+  const currentOwn = () => {
+    own = keeper.current ?? own
+    return own
+  }
+  let late: LateKeys | undefined
+  const contacts = contactKeys(parts, (owner) => {
+    void wake(owner)
+    void late?.changed(owner, { signal: stop })
+  })
+  const wake = async (owner: string) => {
+    try {
+      await parts.storage.outbox.wake(parts.account, { recipient: owner })
+      outboxBell.ring()
+    } catch (error) {
+      parts.log.error("outbox", describeError(error))
+    }
+  }
+  const incomings = createIncomings({
+    parts,
+    own: currentOwn,
+    contacts,
+    outgoing: createOutgoing(parts, currentOwn, outboxBell.ring),
+    registry: run.registry,
+    bound: replyBound(parts.clock, options.maxRepliesPerMinute ?? 30),
+    prefix: run.prefix,
+    lanes,
+    hardStop,
+  })
+  late = lateKeys(parts, contacts, incomings)
+  await run.onReady(own).catch((error: unknown) => parts.log.error("onReady", describeError(error)))
+
+  const hooks = {
+    onOwn: ownBell.ring,
+    // Also without a change: another process may have read the keys, or the operator approved one.
+    onContact: (owner: string) => wake(owner),
+  }
+  await Promise.all([
+    loop(drain({ parts, own: currentOwn, contacts, link, bell: outboxBell, stop, hardStop })),
+    loop(receive(parts, incomings, outboxBell, stop)),
+    loop(followKeyChanges(parts, contacts, hooks, { signal: stop })),
+    loop(keeper.watch(ownBell, { signal: stop })),
+    loop(late.revisit({ signal: stop })),
+  ])
+}
+
+/** What a crash left unhandled first, then what comes. */
+async function receive(parts: Parts, incomings: Incomings, outboxBell: Bell, stop: AbortSignal): Promise<void> {
+  const bounces = createBounces(parts, outboxBell.ring)
+  for await (const entry of parts.storage.archive.unhandled(parts.account, { signal: stop })) {
+    await incomings.resume(entry)
+  }
+  for await (const delivery of parts.transport.messages({ signal: stop })) {
+    if (stop.aborted) return
+    // A bounce from the archive was seen when it came; only live ones say something of what is in the outbox now.
+    if (delivery.stanza.attributes.type === "error" && delivery.via === "live") await bounces.take(delivery.stanza)
+    await incomings.receive(delivery)
+  }
+  if (!stop.aborted) throw new AurochsError("NETWORK", "the transport was closed", { phase: "closed" })
+}
+
+/** Waits for the work to end; after `graceMs` it is told to give up, and a second later nobody waits any more. */
+async function endWithin(graceMs: number, { clock, log }: Parts, hardStop: AbortController, work: Promise<unknown>) {
+  const over = new AbortController()
+  const sleep = (ms: number) => clock.sleep(ms, { signal: over.signal }).then(() => "late" as const)
+  const done = work.then(() => "done" as const)
+  try {
+    if ((await Promise.race([done, sleep(graceMs)])) === "done") return
+    log.warn("handlers did not end in time; their messages are handled again after the restart", { graceMs })
+    hardStop.abort(aborted().message)
+    await Promise.race([done, sleep(1000)])
+  } finally {
+    hardStop.abort()
+    over.abort()
+  }
+}
+
+function tellOnline({ log, account }: Parts, { resumed, secure }: Session): void {
+  log.info("connected", { account, resumed, ...(secure ? {} : { secure }) })
+}
