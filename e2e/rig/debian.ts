@@ -6,6 +6,7 @@ import { run } from "./processes.ts"
 
 /** Where packages are unpacked for a user who may not install them. */
 const PREFIX = fileURLToPath(new URL("../../.aurochs/debian", import.meta.url))
+const MULTIARCH = process.arch === "arm64" ? "aarch64-linux-gnu" : "x86_64-linux-gnu"
 const APT_ENV = { ...process.env, DEBIAN_FRONTEND: "noninteractive", LC_ALL: "C" }
 
 /** Programs from Debian's packages, and the environment in which they run. */
@@ -44,9 +45,8 @@ export async function debianPrograms(packages: Readonly<Record<string, string>>)
 
 function programs(how: Programs["how"]): Programs {
   const prefix = how === "unpacked" ? PREFIX : undefined
-  const lib = prefix && join(prefix, "usr/lib/x86_64-linux-gnu")
-  const libs =
-    prefix && lib ? [lib, join(prefix, "usr/lib"), join(prefix, "lib/x86_64-linux-gnu")].join(":") : undefined
+  const lib = prefix && join(prefix, `usr/lib/${MULTIARCH}`)
+  const libs = prefix && lib ? [lib, join(prefix, "usr/lib"), join(prefix, `lib/${MULTIARCH}`)].join(":") : undefined
   return {
     how,
     prefix,
