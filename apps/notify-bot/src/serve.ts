@@ -20,7 +20,7 @@ const HEALTH_TIMEOUT_MS = 3_000
  * @throws {AurochsError} what makes starting senseless: `CONFIGURATION`, `AUTHENTICATION`, `STORAGE`, `NO_USABLE_KEY`, …
  */
 export async function serve(config: Config, signal: AbortSignal): Promise<void> {
-  const log = pino({ level: config.logLevel, base: undefined })
+  const log = pino({ level: config.logLevel, base: null })
   await using _lock = await lockService(config.storage.folder)
   await using stores = await openStores(config.storage, {
     role: "serve",
