@@ -1,21 +1,22 @@
-import { type CallOptions, type Fingerprint, throwIfAborted } from "@aurochs/core"
+import { type CallOptions, type Fingerprint, isAurochsError, throwIfAborted } from "@aurochs/core"
 import * as pgp from "openpgp"
 import type { Checked } from "./checked.ts"
 import { decryptionKeys, narrowedSecret } from "./choose.ts"
+import type { Content } from "./content.ts"
 import type { Envelope, SessionPacket } from "./envelope.ts"
-import { badData, cannotDecrypt } from "./errors.ts"
+import { cannotDecrypt } from "./errors.ts"
+import { type Failure, type Inside, parsed } from "./inside.ts"
 import type { Usable } from "./judge.ts"
 
 type Encrypted = Extract<Envelope, { kind: "encrypted" }>
-type Text = pgp.Message<Uint8Array>
 
 /** How many combinations of session key packet and secret key one message may cost (attack A29). */
 const MAX_TRIALS = 32
 
 /** What was inside, and whose key opened it. */
 export interface Decrypted {
-  readonly message: Text
-  readonly encryptedTo: Fingerprint | undefined
+  readonly content: Content
+  readonly encryptedTo: Fingerprint
 }
 
 interface Trial {
@@ -33,19 +34,20 @@ interface Trial {
 export async function decryptWithKeys(
   envelope: Encrypted,
   keys: readonly Checked[],
-  config: pgp.Config,
+  inside: Inside,
   options: CallOptions,
 ): Promise<Decrypted> {
   let failure = cannotDecrypt("not-for-us")
   for (const { packet, key, usable } of trials(envelope, keys)) {
     throwIfAborted(options)
     const bytes = joined(packet.bytes, envelope.data)
-    const sessionKeys = await sessionKeysOf(bytes, narrowedSecret(usable, key), config)
+    const sessionKeys = await sessionKeysOf(bytes, narrowedSecret(usable, key), inside.config)
     // A packet that names our key and does not open is damaged; one that names nobody was for somebody else.
     if (sessionKeys.length === 0 && packet.keyId !== undefined) failure = cannotDecrypt("damaged")
-    const opened = await firstThatOpens(bytes, sessionKeys, config)
-    if (opened instanceof pgp.Message) return { message: opened, encryptedTo: key.fingerprint }
-    if (opened !== undefined && (packet.keyId !== undefined || opened.code === "BAD_DATA")) throw opened
+    const opened = await firstThatOpens(bytes, sessionKeys, inside)
+    if (opened === undefined) continue
+    if (!isAurochsError(opened)) return { content: opened, encryptedTo: key.fingerprint }
+    if (packet.keyId !== undefined || opened.code === "BAD_DATA") throw opened
   }
   throw failure
 }
@@ -74,8 +76,6 @@ async function sessionKeysOf(
   }
 }
 
-type Failure = ReturnType<typeof cannotDecrypt> | ReturnType<typeof badData>
-
 /**
  * Decrypts the data with each session key in turn: with RSA the library gives random ones too, so that nobody can tell
  * from outside whether the padding was right.
@@ -83,12 +83,12 @@ type Failure = ReturnType<typeof cannotDecrypt> | ReturnType<typeof badData>
 async function firstThatOpens(
   bytes: Uint8Array,
   sessionKeys: readonly pgp.DecryptedSessionKey[],
-  config: pgp.Config,
-): Promise<Text | Failure | undefined> {
+  inside: Inside,
+): Promise<Content | Failure | undefined> {
   let failure: Failure | undefined
   for (const sessionKey of sessionKeys) {
-    const opened = await decryptData(bytes, sessionKey, config)
-    if (opened instanceof pgp.Message) return opened
+    const opened = await decryptData(bytes, sessionKey, inside)
+    if (!isAurochsError(opened)) return opened
     if (failure === undefined || opened.code === "BAD_DATA") failure = opened
   }
   return failure
@@ -98,29 +98,13 @@ async function firstThatOpens(
 export async function decryptData(
   bytes: Uint8Array,
   sessionKey: pgp.DecryptedSessionKey,
-  config: pgp.Config,
-): Promise<Text | Failure> {
-  try {
-    const message = await pgp.readMessage({ binaryMessage: bytes, config })
+  inside: Inside,
+): Promise<Content | Failure> {
+  return parsed(inside, async (config) => {
+    const message = await pgp.readMessage({ binaryMessage: bytes, config: inside.config })
     const usable = [sessionKey as pgp.SessionKey]
-    return (await message.decrypt(undefined, undefined, usable, undefined, config)) as Text
-  } catch (error) {
-    return insideFailure(error)
-  }
-}
-
-/**
- * What a failure of the library while decrypting or parsing means. Its text is only looked at, never passed on.
- */
-export function insideFailure(error: unknown): Failure {
-  const text = error instanceof Error ? error.message : ""
-  if (/Maximum decompressed/.test(text)) {
-    return badData("message", "it exceeds maxPlaintextBytes", "maxPlaintextBytes")
-  }
-  if (/Modification detected|[Aa]uthentication|session key|Decryption failed|ciphertext/.test(text)) {
-    return cannotDecrypt("damaged")
-  }
-  return badData("message", "what was encrypted is not one OpenPGP message")
+    return (await message.decrypt(undefined, undefined, usable, undefined, config)).packets
+  })
 }
 
 /** Two byte strings as one. */

@@ -1,4 +1,4 @@
-import { AurochsError, type CallOptions, throwIfAborted } from "@aurochs/core"
+import { AurochsError, type CallOptions, isAurochsError, throwIfAborted } from "@aurochs/core"
 import type { Limits, SecretTransfer } from "@aurochs/crypto"
 import * as pgp from "openpgp"
 import { type Context, momentOf } from "./context.ts"
@@ -7,7 +7,7 @@ import { packetsOf } from "./edit.ts"
 import { engineConfig, packetList } from "./engine.ts"
 import { readEnvelope } from "./envelope.ts"
 import { backend, badData, cannotDecrypt, step } from "./errors.ts"
-import { contentOf, merged } from "./open.ts"
+import { merged } from "./open.ts"
 import { boundS2k } from "./s2k.ts"
 import { type Keyring, passphraseText, type Unlocked } from "./secrets.ts"
 
@@ -71,14 +71,15 @@ async function decryptWithPassword(
   if (envelope.kind === "clear") throw badData("message", "it is not encrypted")
   if (envelope.forPasswords.length > MAX_PASSWORD_PACKETS) throw badData("message", "too many passwords", "maxPackets")
   if (envelope.forPasswords.length === 0) throw cannotDecrypt("not-for-us")
+  const inside = { config, limits, maxPackets: limits.maxPackets - envelope.packets }
   for (const packet of envelope.forPasswords) boundS2k(packet.body, limits)
   for (const packet of envelope.forPasswords) {
     throwIfAborted(options)
     const whole = joined(packet.bytes, envelope.data)
     for (const sessionKey of await sessionKeysOf(whole, options.password, config)) {
-      const opened = await decryptData(whole, sessionKey, config)
+      const opened = await decryptData(whole, sessionKey, inside)
       throwIfAborted(options)
-      if (opened instanceof pgp.Message) return (await contentOf(opened, envelope.packets, limits)).plaintext
+      if (!isAurochsError(opened)) return opened.plaintext
       if (opened.code === "BAD_DATA") throw opened
     }
   }
