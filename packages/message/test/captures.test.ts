@@ -3,9 +3,10 @@ import { bareJid, type Delivery, element, type KnownKey, type XmlElement } from 
 import type { SecretKey } from "@aurochs/crypto"
 import { openpgpjs } from "@aurochs/crypto-openpgpjs"
 import { blindBeforeVerification } from "@aurochs/keys"
-import { openpgpElement, parseXml } from "@aurochs/xml"
+import { parseXml } from "@aurochs/xml"
 import { describe, expect, it } from "vitest"
 import { open, openpgpBytesOf } from "../src/index.ts"
+import { openpgpOf } from "./support/forge.ts"
 
 const now = new Date("2026-11-23T02:14:40Z")
 const folder = new URL("../../../vectors/captures/", import.meta.url)
@@ -87,7 +88,7 @@ describe.each(captures)("$file", ({ file, from, to }) => {
       const altered = bytes.slice()
       altered[at] = (altered[at] ?? 0) ^ 1
       const children = stanza.children.map((child) =>
-        typeof child !== "string" && child.name === "openpgp" ? openpgpElement.write(altered) : child,
+        typeof child !== "string" && child.name === "openpgp" ? openpgpOf(altered) : child,
       )
       const incoming = await opened(element("message", stanza.namespace, stanza.attributes, children), to, [
         await keyOf(from),

@@ -16,6 +16,7 @@ import {
   personOf,
   stanzaOf,
 } from "./support/forge.ts"
+import { withGrafted, withoutExpiry, withRevokedUserId } from "./support/odd-keys.ts"
 import {
   expectSecure,
   provider,
@@ -344,31 +345,3 @@ describe("the time (R20, A22)", () => {
     expect(await receiveContent(people, {}, { date: minutes(60) })).toEqual(rejected("time"))
   })
 })
-
-async function withGrafted(key: pgp.PrivateKey, userId: string): Promise<pgp.PrivateKey> {
-  const packets = new pgp.PacketList<pgp.AnyPacket>()
-  for (const packet of key.toPacketList()) {
-    if (packet instanceof pgp.SecretSubkeyPacket) packets.push(pgp.UserIDPacket.fromObject({ name: userId }))
-    packets.push(packet)
-  }
-  return pgp.readPrivateKey({ binaryKey: packets.write() })
-}
-
-async function withRevokedUserId(key: pgp.PrivateKey): Promise<pgp.PrivateKey> {
-  const copy = await pgp.readPrivateKey({ binaryKey: key.write() })
-  const [user] = copy.users
-  const primary = copy.keyPacket
-  if (user === undefined || !(primary instanceof pgp.SecretKeyPacket)) throw new Error("no User ID")
-  copy.users[0] = await user.revoke(primary, { flag: pgp.enums.reasonForRevocation.userIDInvalid }, born)
-  return copy
-}
-
-async function withoutExpiry(key: pgp.PrivateKey): Promise<pgp.PrivateKey> {
-  const { privateKey } = await pgp.reformatKey({
-    privateKey: key,
-    userIDs: [{ name: "xmpp:bob@ox.test" }],
-    date: born,
-    format: "object",
-  })
-  return privateKey
-}

@@ -125,3 +125,15 @@ export function knownKey(owner: Person | BareJid, certificate: Person, over: Par
     ...over,
   }
 }
+
+/** With these bits of one byte changed. */
+export function flipped(bytes: Uint8Array, at: number, bits = 1): Uint8Array {
+  const copy = bytes.slice()
+  copy[at] = (copy[at] ?? 0) ^ bits
+  return copy
+}
+
+/** One after the other. */
+export function joined(...parts: Uint8Array[]): Uint8Array {
+  return new Uint8Array(parts.flatMap((part) => [...part]))
+}
