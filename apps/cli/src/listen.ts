@@ -10,7 +10,7 @@ import {
 } from "./global.ts"
 import { connect } from "./online.ts"
 import { print, remark } from "./output.ts"
-import { accountFor, openWorld, passphrase, secretKeys } from "./world.ts"
+import { accountFor, openWorld, storedProtection } from "./world.ts"
 
 /** `aurochs listen` */
 export function listenCommand(program: Argv<GlobalOptions>): Argv<GlobalOptions> {
@@ -28,8 +28,8 @@ async function listen(options: NetworkOptions & PassphraseOptions): Promise<void
   const { createBot } = await import("@aurochs/bot")
   await using world = await openWorld(options)
   const account = await accountFor(options, world.storage)
-  await secretKeys(world, account, options)
-  await using transport = await connect(world, account, options)
+  const protect = await storedProtection(world, account, options)
+  await using transport = await connect(world, account, options, "retry")
   const { storage, provider, clock, random } = world
   const bot = createBot({
     transport,
@@ -39,7 +39,7 @@ async function listen(options: NetworkOptions & PassphraseOptions): Promise<void
     random,
     ownKey: "require",
     dispose: false,
-    passphrase: async () => new TextEncoder().encode(await passphrase(options)),
+    passphrase: () => protect,
     log: {
       debug: () => {},
       info: (message) => remark(message),

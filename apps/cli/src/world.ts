@@ -109,11 +109,33 @@ export async function secretKeys(
 }
 
 async function unlocked(provider: CryptoProvider, bytes: Uint8Array, options: PassphraseOptions): Promise<SecretKey[]> {
+  if (!(await isLocked(provider, bytes))) return provider.importSecret(bytes)
+  return provider.importSecret(bytes, { passphrase: new TextEncoder().encode(await passphrase(options)) })
+}
+
+/**
+ * What opens the account's stored keys: the passphrase, asked for only if one of them is protected.
+ *
+ * @returns UTF-8 bytes, or `"none"`
+ */
+export async function storedProtection(
+  { storage, provider }: World,
+  account: BareJid,
+  options: PassphraseOptions,
+): Promise<Uint8Array | "none"> {
+  for (const bytes of await storage.secrets.load(account)) {
+    if (await isLocked(provider, bytes)) return new TextEncoder().encode(await passphrase(options))
+  }
+  return "none"
+}
+
+async function isLocked(provider: CryptoProvider, bytes: Uint8Array): Promise<boolean> {
   try {
-    return await provider.importSecret(bytes)
+    await provider.importSecret(bytes)
+    return false
   } catch (error) {
-    if (!isAurochsError(error, "KEY_LOCKED")) throw error
-    return provider.importSecret(bytes, { passphrase: new TextEncoder().encode(await passphrase(options)) })
+    if (isAurochsError(error, "KEY_LOCKED")) return true
+    throw error
   }
 }
 
