@@ -121,6 +121,7 @@ export function contactKeys(parts: Parts, onChanged: (owner: BareJid) => void): 
       const isTheirs =
         isAurochsError(error, "STANZA_ERROR") ||
         isAurochsError(error, "HTTP") ||
+        isAurochsError(error, "BAD_DATA") ||
         (isAurochsError(error, "NETWORK") && error.details.phase === "timeout")
       if (!isTheirs) throw error
       log.warn("keys could not be read", { owner, ...describeError(error) })
