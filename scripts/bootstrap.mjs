@@ -2,7 +2,7 @@
 // the lockfile name, once for each lockfile, then hands over to an npm script, which sees the repository's own Node.
 import { spawnSync } from "node:child_process"
 import { createHash } from "node:crypto"
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
+import { existsSync, lstatSync, mkdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { alone, become, readOr, root } from "./lib.mjs"
 
@@ -39,10 +39,21 @@ function install() {
   return true
 }
 
+/** pnpm's `.bin/node` is a shell script that does not pass signals on: the program itself takes its place. */
+function linkNode() {
+  const bin = join(root, "node_modules", ".bin", "node")
+  const target = join("..", `node-${process.platform}-${process.arch}`, "bin", "node")
+  if (!existsSync(join(dirname(bin), target)) || lstatSync(bin).isSymbolicLink()) return
+  const fresh = `${bin}.${process.pid}`
+  symlinkSync(target, fresh)
+  renameSync(fresh, bin)
+}
+
 if (Number(process.versions.node.split(".")[0]) < 20) fail(`Node 20 or later is needed, this is ${process.version}.`)
 const stamp = join(root, "node_modules", ".aurochs-setup")
 if (readOr(stamp, "") !== wanted() && !alone("setup", install))
   fail("The dependencies could not be installed. Is the npm registry reachable?")
+linkNode()
 if (script !== undefined) {
   const env = { ...process.env, AUROCHS_CWD: process.cwd() }
   become("npm", ["run", "--silent", script, "--", ...rest], { cwd: root, env })

@@ -9,7 +9,8 @@ export const root = join(dirname(fileURLToPath(import.meta.url)), "..")
 
 /**
  * Runs a command in this process's place: same terminal, same exit code. SIGTERM and SIGHUP are passed on; SIGINT only
- * without a terminal, which sends it to both anyway.
+ * without a terminal, which sends it to both anyway. npm passes signals on to the shell between us, which keeps them to
+ * itself: when that shell is gone, the command is asked to end.
  *
  * @param {string} command
  * @param {readonly string[]} args
@@ -20,6 +21,13 @@ export function become(command, args, options) {
   const child = spawn(command, args, { stdio: "inherit", ...options })
   for (const signal of ["SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal))
   process.on("SIGINT", () => process.stdin.isTTY || child.kill("SIGINT"))
+  const parent = process.ppid
+  const orphaned = () => {
+    if (process.ppid === parent) return
+    clearInterval(watch)
+    child.kill("SIGTERM")
+  }
+  const watch = process.env.npm_lifecycle_event === undefined ? undefined : setInterval(orphaned, 250)
   child.once("error", (error) => {
     console.error(`${command} could not be started: ${error.message}`)
     process.exit(1)
