@@ -36,6 +36,7 @@ export const contentElement: {
   write(value: Omit<ContentElement, "unknown">): XmlElement {
     const { kind, to, time, rpad, payload } = value
     if (to.length === 0 && kind !== "crypt") throw badXml(`<${kind}/> needs a recipient`)
+    if (to.includes("")) throw badXml("a recipient without address")
     return element(kind, openpgp, {}, [
       ...to.map((jid) => element("to", openpgp, { jid })),
       element("time", openpgp, { stamp: formatDateTime(time) }),

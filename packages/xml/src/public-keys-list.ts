@@ -35,7 +35,7 @@ export const publicKeysList: Codec<readonly PublicKeyEntry[]> = {
 function writeEntry({ fingerprint: print, date, raw }: PublicKeyEntry): XmlElement {
   const written = raw?.attributes.date
   // A date that is in `Z` form already stays as it is, fractions and all; one that cannot be read counts as the oldest.
-  const verbatim = written?.endsWith("Z") && dateOf(written)?.getTime() === date?.getTime() ? written : undefined
+  const verbatim = date && written?.endsWith("Z") && dateOf(written)?.getTime() === date.getTime() ? written : undefined
   const known = { "v4-fingerprint": print, date: verbatim ?? formatDateTime(date ?? new Date(0)) }
   return element("pubkey-metadata", openpgp, { ...raw?.attributes, ...known }, raw?.children ?? [])
 }
