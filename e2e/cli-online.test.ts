@@ -1,8 +1,7 @@
-import { mkdtemp, rm } from "node:fs/promises"
-import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { removeFolder, temporaryFolder } from "./rig/folder.ts"
 import { type GoSendxmpp, goSendxmpp } from "./rig/gosendxmpp.ts"
 import { run, start } from "./rig/processes.ts"
 import { type Prosody, startProsody } from "./rig/prosody.ts"
@@ -13,7 +12,7 @@ let folder: string
 let prosody: Prosody
 let gopher: GoSendxmpp
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), "aurochs-cli-online-"))
+  folder = await temporaryFolder("cli-online")
   prosody = await startProsody({ folder, users: ["carla", "gopher", "keyless"] })
   gopher = await goSendxmpp({
     folder,
@@ -25,7 +24,7 @@ beforeAll(async () => {
 }, 180_000)
 afterAll(async () => {
   await prosody?.stop()
-  await rm(folder, { recursive: true, force: true })
+  await removeFolder(folder)
 })
 
 const environment = () => ({

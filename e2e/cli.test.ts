@@ -1,9 +1,9 @@
-import { cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises"
-import { tmpdir } from "node:os"
+import { cp, readFile, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { debianPrograms, type Programs } from "./rig/debian.ts"
+import { removeFolder, temporaryFolder } from "./rig/folder.ts"
 import { run } from "./rig/processes.ts"
 
 const PROGRAM = fileURLToPath(new URL("../apps/cli/dist/main.js", import.meta.url))
@@ -13,7 +13,7 @@ const NOW = "2026-11-23T02:14:40Z"
 let folder: string
 let programs: Programs
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), "aurochs-cli-"))
+  folder = await temporaryFolder("cli")
   programs = await debianPrograms({ gpg: "gnupg", gpgconf: "gnupg" })
   for (const user of ["alice", "bob", "bot"]) {
     const secret = join(CAPTURES, "keys", `${user}.sec.gpg`)
@@ -23,7 +23,7 @@ beforeAll(async () => {
 }, 180_000)
 afterAll(async () => {
   await run("gpgconf", ["--kill", "all"], { env: { ...process.env, GNUPGHOME: join(folder, "gnupg") } })
-  await rm(folder, { recursive: true, force: true })
+  await removeFolder(folder)
 })
 
 async function cli(...args: readonly string[]) {

@@ -1,5 +1,3 @@
-import { mkdtemp, rm } from "node:fs/promises"
-import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { createBot } from "@aurochs/bot"
 import { bareJid } from "@aurochs/core"
@@ -7,6 +5,7 @@ import { openpgpjs } from "@aurochs/crypto-openpgpjs"
 import { fileStorage, type Storage } from "@aurochs/storage"
 import { xmpp } from "@aurochs/xmpp"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { removeFolder, temporaryFolder } from "./rig/folder.ts"
 import { goSendxmpp } from "./rig/gosendxmpp.ts"
 import { openKeyNodes } from "./rig/open-nodes.ts"
 import { eventually, type Running } from "./rig/processes.ts"
@@ -22,7 +21,7 @@ let running: Promise<void>
 const bot = "bot@ox.test"
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), "aurochs-interop-"))
+  folder = await temporaryFolder("interop")
   prosody = await startProsody({ folder, users: ["bot", "gopher", "prof"] })
   trustServer(prosody)
   stop = new AbortController()
@@ -44,7 +43,7 @@ afterAll(async () => {
   stop?.abort()
   await running?.catch(() => {})
   await prosody?.stop()
-  await rm(folder, { recursive: true, force: true })
+  await removeFolder(folder)
 })
 
 async function archived(peer: string) {

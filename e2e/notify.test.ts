@@ -1,9 +1,8 @@
-import { mkdtemp, rm } from "node:fs/promises"
-import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { alertmanagerPayload } from "./demo/payload.ts"
 import { type DebianPostgres, startDebianPostgres } from "./rig/debian-postgres.ts"
+import { removeFolder, temporaryFolder } from "./rig/folder.ts"
 import { goSendxmpp } from "./rig/gosendxmpp.ts"
 import { type NotifyBot, notifyBotOn } from "./rig/notify-bot.ts"
 import { eventually } from "./rig/processes.ts"
@@ -15,7 +14,7 @@ let postgres: DebianPostgres
 const USERS = ["bot", "alice", "carol", "dora"]
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), "aurochs-notify-"))
+  folder = await temporaryFolder("notify")
   prosody = await startProsody({ folder, users: USERS })
   postgres = await startDebianPostgres()
 }, 180_000)
@@ -23,7 +22,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await prosody?.stop()
   await postgres?.remove()
-  await rm(folder, { recursive: true, force: true })
+  await removeFolder(folder)
 })
 
 const account = (user: string) =>

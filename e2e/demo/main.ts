@@ -1,10 +1,8 @@
 // `npm run demo`: an alert becomes an encrypted message in a client that others wrote, and is read back from Postgres.
-import { mkdtemp, rm } from "node:fs/promises"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
 import { withProgress } from "@aurochs/cli-kit"
 import { debianPrograms } from "../rig/debian.ts"
+import { removeFolder, temporaryFolder } from "../rig/folder.ts"
 import { GO_SENDXMPP_PACKAGES } from "../rig/gosendxmpp.ts"
 import { type NotifyBot, notifyBot } from "../rig/notify-bot.ts"
 import { eventually } from "../rig/processes.ts"
@@ -18,8 +16,8 @@ const ALERT = /4 % of \/var\/lib\/postgresql is left/
 const cleanups: (() => Promise<unknown>)[] = []
 
 async function main(): Promise<void> {
-  const folder = await mkdtemp(join(tmpdir(), "aurochs-demo-"))
-  if (!keep) cleanups.push(() => rm(folder, { recursive: true, force: true }))
+  const folder = await temporaryFolder("demo")
+  if (!keep) cleanups.push(() => removeFolder(folder))
   const packages = process.env.AUROCHS_SERVICE ? GO_SENDXMPP_PACKAGES : { ...PROSODY_PACKAGES, ...GO_SENDXMPP_PACKAGES }
   const programs = await step("Getting Prosody and go-sendxmpp from Debian", debianPrograms(packages))
   const accounts: Accounts = process.env.AUROCHS_SERVICE
