@@ -1,265 +1,267 @@
-import { EventEmitter } from "node:events"
-import { AurochsError, childElement, childElements, isAurochsError, textOf, type XmlElement } from "@aurochs/core"
-import { namespaces, type XmlLimits } from "@aurochs/xml"
-import { type Client, client, type LtxElement, xml } from "@xmpp/client"
-import { connectionError, networkError } from "./errors.ts"
-import { asciiHost, isLoopback } from "./resolve.ts"
-import { type Scram, scram } from "./scram.ts"
-import { libraryParser } from "./strict-parser.ts"
+/// <reference path="./xmpp-client.d.ts" />
+// The only file that knows @xmpp/client and its elements.
+import { EventEmitter, once } from "node:events"
+import { type CallOptions, childElement, childElements, textOf, type XmlElement } from "@aurochs/core"
+import { createStreamParser, parseXml, type StreamParser, type XmlLimits } from "@aurochs/xml"
+import { client, type LtxElement, xml } from "@xmpp/client"
+import { connectionError, failure, loginRefused, networkError } from "./errors.ts"
+import { guarded, type LoginProof } from "./mechanisms.ts"
+import { asciiHost } from "./resolve.ts"
+import type { Wire } from "./wire.ts"
 
-/** An authenticated stream, before resource binding. */
-export interface Connection {
-  readonly secure: boolean
-  /** `<stream:features/>` after the login. */
-  readonly features: XmlElement
+/** One XMPP stream over one connection. */
+export interface ClientStream {
+  /** Sends the stream header; resolves when the server's has come. */
+  open(): Promise<void>
+  /** Goes on over another socket, which protects the first one. */
+  replaceWire(wire: Wire): void
+  /**
+   * Logs in, and starts the stream anew.
+   *
+   * @param features `<stream:features/>` with `<mechanisms/>`
+   * @param allowed names of mechanisms, best first
+   * @returns the mechanism
+   * @throws {AurochsError} `AUTHENTICATION`
+   */
+  login(features: XmlElement, allowed: readonly string[], password: string): Promise<string>
   /** Resolves when the text was handed to the operating system. */
   write(text: string): Promise<void>
-  /** Gets every element from now on. */
-  listen(listener: (element: XmlElement) => void): void
-  /** Resolves with the reason when the connection is gone. */
-  readonly closed: Promise<AurochsError>
-  /** Sends the end of the stream and closes the socket. */
-  close(): Promise<void>
-  /** Gives the connection up at once. */
-  destroy(error: AurochsError): void
+  /** `</stream:stream>` or `<close/>` */
+  end(): Promise<void>
+  /** Nothing is read or written any more. */
+  destroy(): void
 }
 
-/** What is needed to log in. */
-export interface LoginOptions {
-  readonly service: string
-  readonly domain: string
-  readonly username: string
-  readonly password: string
-  readonly limits: Partial<XmlLimits>
-  /** For connecting, TLS and the login together; milliseconds. */
-  readonly timeoutMs: number
-  readonly signal: AbortSignal
+/** What a stream tells its owner. */
+export interface StreamEvents {
+  /** Every child of the stream except those of the login. */
+  element(element: XmlElement): void
+  /** The stream is over: by `</stream:stream>`, a lost connection, or XML that cannot be read. Once. */
+  over(reason: unknown): void
 }
 
 const SASL = "urn:ietf:params:xml:ns:xmpp-sasl"
-const TLS = "urn:ietf:params:xml:ns:xmpp-tls"
+const FRAMING = "urn:ietf:params:xml:ns:xmpp-framing"
 
 /**
- * Connects and logs in. @xmpp/client opens the socket, negotiates TLS and drives SASL; what it cannot be trusted with is
- * replaced: the parser, the SCRAM mechanism (server signature), the name TLS checks, see-other-host, and everything
- * after the login.
- *
- * @throws {AurochsError} `NETWORK`, `AUTHENTICATION`, `BAD_DATA`, `ABORTED`
+ * @xmpp/client opens the stream, frames it for TCP or WebSocket, and drives SASL. Its parser (X3, X10, X11), its sockets
+ * and TLS, its reconnection (X6, X7), its stream management (X4, X5, X9), its IQ handling (X2) and see-other-host (X13)
+ * are not used: what they would hear never reaches it.
  */
-export async function login(options: LoginOptions): Promise<Connection> {
-  const { service, domain, username, password, limits, signal } = options
-  const entity = client({ service, domain: asciiHost(domain), username, password })
+export function clientStream(
+  options: {
+    readonly domain: string
+    readonly username: string
+    readonly limits: Partial<XmlLimits>
+    readonly timeoutMs: number
+  },
+  wire: Wire,
+  kind: "tcp" | "websocket",
+  events: StreamEvents,
+): ClientStream {
+  const domain = asciiHost(options.domain)
+  let current = wire
+  let isOver = false
+  let attempt: LoginAttempt | undefined
+  let proof: LoginProof | undefined
+  const over = (reason: unknown) => {
+    if (isOver) return
+    isOver = true
+    attempt?.reject(reason)
+    events.over(reason)
+  }
+  const entity = client({
+    service: kind === "tcp" ? "xmpp://unused" : "ws://unused",
+    domain,
+    username: options.username,
+    credentials: async (authenticate) => {
+      if (attempt === undefined) throw networkError("closed", "a login out of turn")
+      await authenticate({ username: options.username, password: attempt.password }, attempt.mechanism)
+    },
+  })
   entity.reconnect.stop()
-  const features = deferred<XmlElement>()
-  const closed = deferred<AurochsError>()
-  const waiting: XmlElement[] = []
-  let listener = (element: XmlElement): void => void waiting.push(element)
-  let scramState: Scram | undefined
-  let loggedIn = false
-  let failure: AurochsError | undefined
-  const fail = (error: unknown) => {
-    failure ??= connectionError(error)
-    features.reject(failure)
-    destroySocket(entity)
-    closed.resolve(failure)
-  }
-
-  useOwnMechanisms(entity, password, (state) => {
-    scramState = state
-  })
-  const onElement = (element: XmlElement): XmlElement | undefined => {
-    if (loggedIn) {
-      listener(element)
-      return undefined
-    }
-    try {
-      return beforeLogin(element)
-    } catch (error) {
-      fail(error)
-      return undefined
-    }
-  }
-  const beforeLogin = (element: XmlElement): XmlElement | undefined => {
-    if (element.name === "features" && element.namespace === namespaces.streams) return onFeatures(element)
-    if (element.name === "success" && element.namespace === SASL) {
-      const text = textOf(element)
-      scramState?.verify(text === "" ? undefined : Buffer.from(text, "base64").toString())
-      authenticated = true
-    }
-    return element
-  }
-  let authenticated = false
-  const onFeatures = (element: XmlElement): XmlElement | undefined => {
-    if (authenticated) {
-      loggedIn = true
-      features.resolve(element)
-      return undefined
-    }
-    const starttls = childElement(element, "starttls", TLS)
-    if (starttls !== undefined && !entity.isSecure()) return { ...element, children: [starttls] }
-    if (!entity.isSecure() && !isLoopback(service))
-      throw networkError("tls", "the server offers no TLS: nothing was sent to it")
-    const mechanisms = childElement(element, "mechanisms", SASL)
-    if (mechanisms === undefined) throw new AurochsError("AUTHENTICATION", "the server offers no login", {})
-    const offered = childElements(mechanisms, "mechanism", SASL)
-    if (!offered.some((one) => MECHANISMS.includes(textOf(one)))) {
-      throw new AurochsError("AUTHENTICATION", "the server offers no login that is safe (SCRAM, or PLAIN over TLS)", {})
-    }
-    return { ...element, children: [mechanisms] }
-  }
-
-  installParser(entity, onElement, limits)
-  // Never to where an unauthenticated stream error says (X13).
-  entity._onSeeOtherHost = () => fail(networkError("closed", "the server sent us elsewhere, which is not followed"))
-  checkOwnDomain(entity, asciiHost(domain))
-  entity.on("error", fail)
-  entity.on("disconnect", () => fail(networkError("closed", "the connection was lost")))
-  entity.on("close", () => {
-    if (!loggedIn) fail(networkError("closed", "the server closed the stream"))
-    else fail(networkError("closed", "the server ended the stream"))
-  })
-  const onAbort = () => fail(new AurochsError("ABORTED", "the call was aborted", undefined))
-  signal.addEventListener("abort", onAbort, { once: true })
-  const timer = setTimeout(() => fail(networkError("timeout", "the server does not answer")), options.timeoutMs)
-  try {
-    if (signal.aborted) onAbort()
-    else connectAndOpen(entity, service, asciiHost(domain)).catch(fail)
-    const offered = await features.promise
-    return {
-      secure: entity.isSecure(),
-      features: offered,
-      closed: closed.promise,
-      write: (text) => writeTo(entity, text),
-      listen(next) {
-        listener = next
-        for (const element of waiting.splice(0)) next(element)
-      },
-      async close() {
-        await writeTo(entity, service.startsWith("ws") ? CLOSE_FRAME : "</stream:stream>").catch(() => {})
-        await Promise.race([closed.promise, new Promise((resolve) => setTimeout(resolve, 500))])
-        fail(networkError("closed", "the connection was closed"))
-      },
-      destroy: fail,
-    }
-  } finally {
-    clearTimeout(timer)
-    signal.removeEventListener("abort", onAbort)
-  }
-}
-
-const CLOSE_FRAME = "<close xmlns='urn:ietf:params:xml:ns:xmpp-framing'/>"
-const MECHANISMS = ["SCRAM-SHA-256", "SCRAM-SHA-1", "PLAIN"]
-
-async function connectAndOpen(entity: Client, service: string, domain: string): Promise<void> {
-  await entity.connect(service)
-  await entity.open({ domain })
-}
-
-/** Best first. PLAIN is offered to the server only over TLS or to this machine, which `onFeatures` made sure of. */
-function useOwnMechanisms(entity: Client, password: string, onScram: (state: Scram) => void): void {
-  entity.saslFactory._mechs = []
-  for (const name of MECHANISMS.slice(0, 2)) entity.saslFactory.use(scramMechanism(name, password, onScram))
-  entity.saslFactory.use(plainMechanism())
-}
-
-/** In the shape that the library's factory takes: a constructor with the name on its prototype. */
-function scramMechanism(name: string, password: string, onScram: (state: Scram) => void) {
-  function Mechanism(this: { response: unknown; challenge: unknown }) {
-    let state: Scram | undefined
-    let next: string | undefined
-    this.response = ({ username }: { username: string }) => {
-      if (next !== undefined) return next
-      state = scram(name, username, password)
-      onScram(state)
-      return state.first()
-    }
-    this.challenge = async (text: string) => {
-      if (state === undefined) throw new AurochsError("AUTHENTICATION", "a challenge out of turn", { mechanism: name })
-      if (text.startsWith("v=")) {
-        state.verify(text)
-        next = ""
-      } else next = await state.final(text)
-    }
-  }
-  return Object.assign(Mechanism, { prototype: Object.assign(Mechanism.prototype, { name, clientFirst: true }) })
-}
-
-function plainMechanism() {
-  function Mechanism(this: { response: unknown; challenge: unknown }) {
-    this.response = ({ username, password }: { username: string; password: string }) => `\0${username}\0${password}`
-    this.challenge = () => {}
-  }
-  return Object.assign(Mechanism, {
-    prototype: Object.assign(Mechanism.prototype, { name: "PLAIN", clientFirst: true }),
-  })
-}
-
-/** The library makes a parser for each stream and gives it text: ours instead, and bytes (X3). */
-function installParser(
-  entity: Client,
-  onElement: (element: XmlElement) => XmlElement | undefined,
-  limits: Partial<XmlLimits>,
-): void {
-  function Parser() {
-    return libraryParser(onElement, toLtx, limits)
-  }
-  Object.defineProperty(entity, "Parser", { get: () => Parser, set: () => {} })
-  entity._onData = (data) => {
-    if (
-      entity.parser instanceof EventEmitter &&
-      "write" in entity.parser &&
-      typeof entity.parser.write === "function"
-    ) {
-      entity.parser.write(data)
-    }
-  }
-}
-
-/** Direct TLS: the certificate must be the domain's, whatever host was connected to. */
-function checkOwnDomain(entity: Client, domain: string): void {
-  const original = entity.socketParameters.bind(entity)
-  entity.socketParameters = (service) => {
-    const parameters = original(service)
-    if (!service.startsWith("xmpps:") || typeof parameters !== "object") return parameters
-    return { ...parameters, servername: domain, ALPNProtocols: ["xmpp-client"] }
-  }
-}
-
-function writeTo(entity: Client, text: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const { socket } = entity
-    if (socket === null || socket.socket === null) {
-      reject(networkError("closed", "there is no connection"))
-      return
-    }
-    socket.write(text, (error) => (error ? reject(connectionError(error)) : resolve()))
-  })
-}
-
-function destroySocket(entity: Client): void {
-  const { socket } = entity
-  if (socket === null) return
-  try {
-    const inner = socket.socket ?? (socket as { destroy?(): void })
-    if (typeof inner.destroy === "function") inner.destroy()
-    else socket.end()
-  } catch (error) {
-    if (isAurochsError(error)) throw error
-  }
-}
-
-function toLtx(element: XmlElement): LtxElement {
-  const { name, namespace, attributes, children } = element
-  return xml(
-    name,
-    { ...attributes, xmlns: namespace },
-    ...children.map((child) => (typeof child === "string" ? child : toLtx(child))),
+  entity.timeout = options.timeoutMs
+  entity.saslFactory._mechs = entity.saslFactory._mechs.map((entry) =>
+    guarded(entry, (started) => {
+      proof = started
+    }),
   )
+  entity.Transport = entity._findTransport(kind === "tcp" ? "xmpp://unused" : "ws://unused")
+  entity.Parser = parserOf(options.limits, {
+    element: (element) => {
+      if (isOver) return
+      if (element.namespace === SASL) onSasl(element)
+      else events.element(element)
+    },
+    close: () => over(failure(networkError("closed", "the server ended the stream"), { fatal: true })),
+    error: over,
+  })
+  entity._onData = (data) => {
+    if (!isOver) entity.parser?.write(data)
+  }
+  entity.on("error", (error) => {
+    if (attempt === undefined) over(connectionError(error))
+    else attempt.reject(refusal(error, attempt.mechanism))
+  })
+  attach(wire)
+
+  function attach(next: Wire): void {
+    current = next
+    entity._attachSocket(next)
+    next.on("error", (error) => over(connectionError(error)))
+    next.on("close", () => over(networkError("closed", "the connection was lost")))
+  }
+
+  function onSasl(element: XmlElement): void {
+    if (attempt === undefined) return
+    try {
+      if (element.name === "success") {
+        const data = textOf(element)
+        if (proof === undefined) throw loginRefused("the server said success before the login", attempt.mechanism)
+        proof.success(data === "" || data === "=" ? undefined : data)
+        attempt.proved = true
+      }
+      entity._onElement(toLtx(element))
+    } catch (error) {
+      attempt.reject(error)
+    }
+  }
+
+  return {
+    async open() {
+      await entity.open({ domain })
+    },
+    replaceWire(next) {
+      entity._detachSocket()
+      current.removeAllListeners("close")
+      attach(next)
+    },
+    async login(features, allowed, password) {
+      const offered = childElement(features, "mechanisms", SASL)
+      const names = offered === undefined ? [] : childElements(offered, "mechanism", SASL).map(textOf)
+      const known = entity.saslFactory._mechs.map(({ name }) => name)
+      const mechanism = allowed.find((name) => names.includes(name) && known.includes(name))
+      if (offered === undefined || mechanism === undefined) {
+        throw failure(
+          loginRefused(`the server offers no login that is safe here: ${names.join(", ").slice(0, 200) || "none"}`),
+          {
+            permanent: true,
+          },
+        )
+      }
+      const { promise, resolve, reject } = Promise.withResolvers<void>()
+      promise.catch(() => {})
+      attempt = { mechanism, password, proved: false, reject }
+      // The library restarts the stream after the login, by itself.
+      entity.on("open", () => {
+        if (attempt?.proved) resolve()
+      })
+      entity._onElement(toLtx({ ...features, children: [offered] }))
+      try {
+        await promise
+        return mechanism
+      } finally {
+        attempt = undefined
+      }
+    },
+    write: (text) => (isOver ? Promise.reject(networkError("closed", "there is no connection")) : entity.write(text)),
+    async end() {
+      if (!isOver) await entity.write(entity.footer(entity.footerElement()))
+    },
+    destroy() {
+      isOver = true
+      entity._detachSocket()
+      current.destroy()
+    },
+  }
 }
 
-function deferred<T>() {
-  const { promise, resolve, reject } = Promise.withResolvers<T>()
-  // Somebody may look at it only later.
-  promise.catch(() => {})
-  return { promise, resolve, reject }
+interface LoginAttempt {
+  readonly mechanism: string
+  readonly password: string
+  proved: boolean
+  reject(error: unknown): void
+}
+
+/** The library's SASLError has the condition (RFC 6120 §6.5); only one of them may pass by itself. */
+function refusal(error: unknown, mechanism: string): unknown {
+  if (!(error instanceof Error) || error.name !== "SASLError") return error
+  const condition = "condition" in error ? String(error.condition) : "unknown"
+  const refused = loginRefused(`the server refused the login: ${condition}`, mechanism)
+  return failure(refused, { permanent: condition !== "temporary-auth-failure", fatal: true })
+}
+
+/** The library calls `new Parser()` for each stream and waits for `start` and `end`; the rest goes past it. */
+function parserOf(
+  limits: Partial<XmlLimits>,
+  handlers: { element(element: XmlElement): void; close(): void; error(error: unknown): void },
+): unknown {
+  return function Parser() {
+    const emitter = new EventEmitter()
+    const open = (header: XmlElement) => void emitter.emit("start", toLtx({ ...header, children: [] }))
+    let stream: StreamParser | undefined
+    let failed = false
+    const write = (data: unknown) => {
+      if (failed) return
+      try {
+        if (data instanceof Uint8Array) {
+          stream ??= createStreamParser({ open, element: handlers.element, close: handlers.close }, limits)
+          stream.write(data)
+        } else readFrame(String(data), limits, { ...handlers, open })
+      } catch (error) {
+        failed = true
+        handlers.error(error)
+      }
+    }
+    return Object.assign(emitter, { write })
+  }
+}
+
+/** One WebSocket message is one element (RFC 7395 §3.3). */
+function readFrame(
+  text: string,
+  limits: Partial<XmlLimits>,
+  handlers: { open(header: XmlElement): void; element(element: XmlElement): void; close(): void },
+): void {
+  const frame = parseXml(text, limits)
+  if (frame.namespace !== FRAMING) handlers.element(frame)
+  else if (frame.name === "open") handlers.open(frame)
+  else if (frame.name === "close") handlers.close()
+}
+
+function toLtx({ name, namespace, attributes, children }: XmlElement): LtxElement {
+  const inner = children.map((child) => (typeof child === "string" ? child : toLtx(child)))
+  return xml(name, { ...attributes, xmlns: namespace }, ...inner)
+}
+
+/**
+ * Connects the library's WebSocket (RFC 7395), which is the platform's. The platform checks the certificate against the
+ * host of the URL, which the operator chose.
+ *
+ * @throws {Error} if there is no connection
+ */
+export async function webSocketWire(url: string, options?: CallOptions): Promise<Wire> {
+  const entity = client({ service: url, domain: "unused", username: "unused", credentials: async () => {} })
+  entity.reconnect.stop()
+  const { Socket } = entity._findTransport(url).prototype
+  const socket = new Socket()
+  if (!(socket instanceof EventEmitter)) throw networkError("connect", "no WebSocket on this platform")
+  socket.connect(url)
+  const wire = socket as unknown as Wire
+  wire.on("error", () => {})
+  // Closing is all that a WebSocket can do.
+  const destroy = () => {
+    try {
+      wire.end()
+    } catch {
+      // It is closed already.
+    }
+  }
+  try {
+    await once(socket, "connect", options?.signal ? { signal: options.signal } : {})
+  } catch (error) {
+    destroy()
+    throw error
+  }
+  return Object.assign(wire, { destroy })
 }

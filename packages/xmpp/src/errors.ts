@@ -1,38 +1,64 @@
-import { AurochsError, type AurochsErrorDetails, isAurochsError } from "@aurochs/core"
+import {
+  type AnyAurochsError,
+  AurochsError,
+  type AurochsErrorDetails,
+  type Clock,
+  isAurochsError,
+  textOf,
+  type XmlElement,
+} from "@aurochs/core"
 
 type Phase = AurochsErrorDetails["NETWORK"]["phase"]
 
+/** A failure, and whether trying again makes sense. */
+export interface Failure {
+  readonly error: AnyAurochsError
+  readonly permanent: boolean
+  /** The server ended the stream on purpose, or sent what cannot be read: the session must not be resumed. */
+  readonly fatal: boolean
+}
+
+const mark = Symbol("failure")
+
+/** Carries a {@link Failure} through a rejection. */
+export function failure(error: AnyAurochsError, o: { permanent?: boolean; fatal?: boolean } = {}): Error {
+  const facts: Failure = { error, permanent: o.permanent ?? false, fatal: o.fatal ?? false }
+  return Object.assign(new Error(error.message), { [mark]: facts })
+}
+
+/** What a rejection on the way to a session, or during one, means. */
+export function failureOf(thrown: unknown): Failure {
+  const facts = (thrown as { [mark]?: Failure } | null | undefined)?.[mark]
+  if (facts !== undefined) return facts
+  const error = connectionError(thrown)
+  const permanent = error.code === "AUTHENTICATION" || error.code === "CONFIGURATION"
+  return { error, permanent, fatal: permanent || error.code === "BAD_DATA" }
+}
+
 /** A connection that is not there or was lost. */
-export function networkError(phase: Phase, message: string, cause?: unknown): AurochsError<"NETWORK"> {
+export function networkError(
+  phase: Phase,
+  message: string,
+  cause?: unknown,
+): AurochsError<"NETWORK"> & AnyAurochsError {
   return new AurochsError("NETWORK", message, { phase }, cause === undefined ? undefined : { cause })
+}
+
+/** A login that was refused, by either side. */
+export function loginRefused(message: string, mechanism?: string): AurochsError<"AUTHENTICATION"> & AnyAurochsError {
+  return new AurochsError("AUTHENTICATION", message, mechanism === undefined ? {} : { mechanism })
 }
 
 const DNS = ["ENOTFOUND", "EAI_AGAIN", "ENODATA"]
 const CONNECT = ["ECONNREFUSED", "EHOSTUNREACH", "ENETUNREACH", "ETIMEDOUT", "EADDRNOTAVAIL", "ECONNERROR"]
 
-/** An error of the socket or the library in our terms. Its text never holds the password. */
-export function connectionError(error: unknown): AurochsError {
+/** An error of the socket in our terms. */
+export function connectionError(error: unknown): AnyAurochsError {
   if (isAurochsError(error)) return error
   const code = codeOf(error)
   if (DNS.includes(code)) return networkError("dns", "the server's name cannot be found", error)
   if (CONNECT.includes(code)) return networkError("connect", "the server cannot be reached", error)
-  if (/CERT|TLS|SSL|ERR_OSSL|SIGNATURE/.test(code)) {
-    return networkError("tls", `the server's certificate or TLS is not acceptable (${code})`, error)
-  }
-  const condition = error instanceof Error && "condition" in error ? String(error.condition) : undefined
-  if (error instanceof Error && error.name === "SASLError") {
-    return new AurochsError(
-      "AUTHENTICATION",
-      `the server refused the login (${condition ?? "no mechanism in common"})`,
-      {},
-      { cause: error },
-    )
-  }
-  return networkError(
-    "closed",
-    condition ? `the server closed the stream (${condition})` : "the connection was lost",
-    error,
-  )
+  return networkError("closed", "the connection was lost", error)
 }
 
 function codeOf(error: unknown): string {
@@ -42,11 +68,48 @@ function codeOf(error: unknown): string {
   return error.cause === undefined ? "" : codeOf(error.cause)
 }
 
+const STREAM_ERRORS = "urn:ietf:params:xml:ns:xmpp-streams"
+const HOST = ["host-unknown", "host-gone", "improper-addressing"]
+
 /**
- * Is it useless to try again? A login that was refused; and, before the first session, a server that is not acceptable.
+ * What a `<stream:error/>` means (RFC 6120 §4.9). `see-other-host` is not followed: before the login anybody may have
+ * sent it, and after it an operator who moves a host has DNS to say so (X13).
  */
-export function isPermanent(error: AurochsError, hadSession: boolean): boolean {
-  if (isAurochsError(error, "AUTHENTICATION")) return !/temporary-auth-failure/.test(error.message)
-  if (isAurochsError(error, "CONFIGURATION")) return true
-  return isAurochsError(error, "NETWORK") && error.details.phase === "tls" && !hadSession
+export function streamError(element: XmlElement): Error {
+  const condition = element.children.find(
+    (child): child is XmlElement =>
+      typeof child !== "string" && child.namespace === STREAM_ERRORS && child.name !== "text",
+  )
+  const name = condition?.name ?? "undefined-condition"
+  if (name === "conflict") {
+    const message = "another client took this resource: give each its own, or none"
+    return failure(new AurochsError("CONFIGURATION", message, { field: "jid" }), { permanent: true, fatal: true })
+  }
+  if (HOST.includes(name)) {
+    const message = `the server does not serve the domain of this JID (${name})`
+    return failure(new AurochsError("CONFIGURATION", message, { field: "jid" }), { permanent: true, fatal: true })
+  }
+  const elsewhere =
+    name === "see-other-host" && condition !== undefined ? ` (${textOf(condition).slice(0, 100)}, not followed)` : ""
+  return failure(networkError("closed", `the server ended the stream: ${name}${elsewhere}`), { fatal: true })
+}
+
+/**
+ * Waits for a step of connecting, but not for ever (X6).
+ *
+ * @throws {AurochsError} `NETWORK` (`timeout`)
+ */
+export async function within<T>(ms: number, clock: Clock, step: string, work: Promise<T>): Promise<T> {
+  const over = new AbortController()
+  const late = clock.sleep(ms, { signal: over.signal }).then(
+    () => {
+      throw networkError("timeout", `the server took too long: ${step}`)
+    },
+    () => new Promise<never>(() => {}),
+  )
+  try {
+    return await Promise.race([work, late])
+  } finally {
+    over.abort()
+  }
 }

@@ -1,2 +1,2 @@
-export type { TransportEvent, XmppOptions } from "./options.ts"
+export { type DropReason, defaultFeatures, type TransportEvent, type XmppOptions } from "./options.ts"
 export { xmpp } from "./transport.ts"

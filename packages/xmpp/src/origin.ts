@@ -10,97 +10,117 @@ import {
   type Via,
   type XmlElement,
 } from "@aurochs/core"
-import { carbons, delay, mam, namespaces, stanzaIdOf } from "@aurochs/xml"
+import { carbons, delay, mam, namespaces, pubsub, stanzaIdOf } from "@aurochs/xml"
+import type { DropReason } from "./options.ts"
+
+/** A message that may be delivered. */
+export interface RoutedMessage {
+  readonly kind: "message"
+  readonly stanza: XmlElement
+  readonly via: Via
+  readonly stampedAt?: Date | undefined
+  /** The id that our account's archive gave it. */
+  readonly archiveId?: string | undefined
+}
 
 /** What an incoming message turned out to be. */
 export type Routed =
-  | {
-      readonly kind: "message"
-      readonly stanza: XmlElement
-      readonly via: Via
-      readonly stampedAt?: Date | undefined
-      readonly archiveId?: string | undefined
-    }
-  | { readonly kind: "pep"; readonly node: string; readonly from: BareJid; readonly item?: XmlElement | undefined }
-  /** It claims what its sender may not claim, or cannot be read. */
-  | { readonly kind: "dropped"; readonly why: "forged-carbon" | "forged-archive-result" | "forged-event" | "malformed" }
+  | RoutedMessage
+  | { readonly kind: "event"; readonly node: string; readonly from: BareJid; readonly item?: XmlElement | undefined }
+  /** The result of a query that only asks where the archive ends. */
+  | { readonly kind: "probe" }
+  | { readonly kind: "dropped"; readonly why: DropReason }
 
 /**
  * Sorts an incoming `<message/>` and holds its claims against who sent it.
  *
- * @param openQuery id of the archive query that is running, if one is
+ * @param queries the archive queries that are open
  */
-export function routeMessage(message: XmlElement, account: BareJid, openQuery: string | undefined): Routed {
+export function routeMessage(
+  message: XmlElement,
+  account: BareJid,
+  queries: ReadonlyMap<string, "deliver" | "probe">,
+): Routed {
   try {
-    if (childElement(message, "result", namespaces.mam)) return archived(message, account, openQuery)
+    if (childElement(message, "result", namespaces.mam)) return archived(message, account, queries)
     if (childElement(message, "sent", namespaces.carbons) || childElement(message, "received", namespaces.carbons)) {
       return carbon(message, account)
     }
-    if (childElement(message, "event", namespaces.pubsubEvent)) return notification(message, account)
-    const archiveId = stanzaIdOf(message, account)
-    return { kind: "message", stanza: message, via: "live", stampedAt: ownStamp(message, account), archiveId }
+    return notification(message, account) ?? live(message, account)
   } catch (error) {
     if (isAurochsError(error, "BAD_DATA")) return { kind: "dropped", why: "malformed" }
     throw error
   }
 }
 
-/** Exactly the bare JID of the account: the server speaks for it. */
+function live(message: XmlElement, account: BareJid): RoutedMessage {
+  const stampedAt = ownStamp(message, account)
+  return { kind: "message", stanza: message, via: "live", stampedAt, archiveId: stanzaIdOf(message, account) }
+}
+
+/** Exactly the bare JID of the account: our server speaks for it, nobody else can. */
 function isAccount(from: string | undefined, account: BareJid): boolean {
-  if (from === undefined) return false
-  const { resource } = parseJid(from)
-  return resource === undefined && sameBareJid(from, account)
+  return from !== undefined && sameBareJid(from, account) && parseJid(from).resource === undefined
 }
 
 function carbon(message: XmlElement, account: BareJid): Routed {
+  if (!isAccount(message.attributes.from, account)) return { kind: "dropped", why: "forged-carbon" }
   const copy = carbons.read(message)
-  if (copy === undefined || !isAccount(message.attributes.from, account))
-    return { kind: "dropped", why: "forged-carbon" }
-  const { stanza } = copy.forwarded
-  const mine = copy.direction === "sent" ? stanza.attributes.from : stanza.attributes.to
+  if (copy === undefined) return { kind: "dropped", why: "malformed" }
+  const { stanza, stamp } = copy.forwarded
+  const mine = copy.direction === "sent" ? stanza.attributes.from : (stanza.attributes.to ?? account)
   if (!sameBareJid(mine ?? "", account)) return { kind: "dropped", why: "forged-carbon" }
   const via = copy.direction === "sent" ? "carbon-sent" : "carbon-received"
-  return { kind: "message", stanza, via, stampedAt: ownStamp(stanza, account), archiveId: stanzaIdOf(stanza, account) }
+  const stampedAt = stamp ?? ownStamp(stanza, account)
+  return { kind: "message", stanza, via, stampedAt, archiveId: stanzaIdOf(stanza, account) }
 }
 
-function archived(message: XmlElement, account: BareJid, openQuery: string | undefined): Routed {
+function archived(message: XmlElement, account: BareJid, queries: ReadonlyMap<string, "deliver" | "probe">): Routed {
+  const forged: Routed = { kind: "dropped", why: "forged-archive-result" }
   const { from } = message.attributes
+  if (from !== undefined && !isAccount(from, account)) return forged
   const result = mam.readResult(message)
-  const ours = from === undefined || isAccount(from, account)
-  if (result === undefined || !ours || openQuery === undefined || result.queryId !== openQuery) {
-    return { kind: "dropped", why: "forged-archive-result" }
-  }
+  const purpose = queries.get(result?.queryId ?? "")
+  if (result === undefined || purpose === undefined) return forged
+  if (purpose === "probe") return { kind: "probe" }
   const { stanza, stamp } = result.forwarded
-  const { from: sender = "", to = account } = stanza.attributes
-  if (!sameBareJid(sender, account) && !sameBareJid(to, account))
-    return { kind: "dropped", why: "forged-archive-result" }
+  const { from: sender = account, to = account } = stanza.attributes
+  if (!sameBareJid(sender, account) && !sameBareJid(to, account)) return forged
   return { kind: "message", stanza, via: "mam", stampedAt: stamp, archiveId: result.id }
 }
 
-/** A node belongs to the bare JID that sends the notification; a resource cannot speak for it. */
-function notification(message: XmlElement, account: BareJid): Routed {
+/** A PEP node belongs to the bare JID that sends the notification; a resource cannot speak for it. */
+function notification(message: XmlElement, account: BareJid): Routed | undefined {
   const { from = account, type } = message.attributes
+  const event = type === "error" ? undefined : pubsub.readEvent(message)
+  if (event === undefined) return undefined
+  const { local, resource } = parseJid(from)
+  if (resource !== undefined) return { kind: "dropped", why: "forged-event" }
+  // A pubsub service, not an account.
+  if (local === undefined) return undefined
   const items = childElement(message, "event", namespaces.pubsubEvent)
-  const [what] = items === undefined ? [] : childElements(items).filter((child) => child.attributes.node !== undefined)
-  if (what?.attributes.node === undefined || type === "error") return { kind: "dropped", why: "malformed" }
-  if (parseJid(from).resource !== undefined) return { kind: "dropped", why: "forged-event" }
-  const item = what.name === "items" ? childElements(what, "item", namespaces.pubsubEvent).at(-1) : undefined
-  return { kind: "pep", node: what.attributes.node, from: toBareJid(from), item }
+  const list = items && childElement(items, "items", namespaces.pubsubEvent)
+  const item = list && childElements(list, "item", namespaces.pubsubEvent).at(-1)
+  return { kind: "event", node: event.node, from: toBareJid(from), item }
 }
 
-/** `<delay/>` counts if our own server or account stamped it (XEP-0203 §4). */
+/**
+ * `<delay/>` counts if our own server or account stamped it. Of several the newest: ours is the last to be added, and an
+ * older one makes an old message acceptable.
+ */
 function ownStamp(stanza: XmlElement, account: BareJid): Date | undefined {
   const { domain } = parseJid(account)
   const stamps = childElements(stanza, "delay", namespaces.delay)
-    .filter(({ attributes }) => attributes.from === domain || isAccountOrNothing(attributes.from, account))
-    .map((child) => delay.read(child).stamp.getTime())
-  return stamps.length === 0 ? undefined : new Date(Math.min(...stamps))
+    .filter(({ attributes: { from = "" } }) => sameBareJid(from, domain) || isAccount(from, account))
+    .flatMap(stampOf)
+  return stamps.length === 0 ? undefined : new Date(Math.max(...stamps))
 }
 
-function isAccountOrNothing(from: string | undefined, account: BareJid): boolean {
+function stampOf(stamp: XmlElement): number[] {
   try {
-    return isAccount(from, account)
-  } catch {
-    return false
+    return [delay.read(stamp).stamp.getTime()]
+  } catch (error) {
+    if (isAurochsError(error, "BAD_DATA")) return []
+    throw error
   }
 }

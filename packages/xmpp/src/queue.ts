@@ -1,30 +1,29 @@
-import { aborted, type CallOptions } from "@aurochs/core"
+import type { CallOptions } from "@aurochs/core"
 
-/** What is pushed comes out in order, for one consumer. */
+/** What is pushed comes out in order. */
 export interface AsyncQueue<T> {
   push(value: T): void
+  size(): number
   /** No more will come; with an error the consumer gets it after what is there. */
   end(error?: unknown): void
-  /** Leaving the loop ends the queue. @throws {AurochsError} `ABORTED` */
-  values(options?: CallOptions): AsyncIterableIterator<T>
+  /** Ends with the queue, or when the signal is aborted. What was not taken waits for the next consumer. */
+  values(options?: CallOptions): AsyncGenerator<T, void, undefined>
 }
 
-/** @param onLeave called when the consumer has left */
-export function asyncQueue<T>(onLeave: () => void = () => {}): AsyncQueue<T> {
+/** @param onTaken called after a value was taken */
+export function asyncQueue<T>(onTaken: () => void = () => {}): AsyncQueue<T> {
   const waiting: T[] = []
-  let ended = false
-  let failure: { readonly error: unknown } | undefined
+  let ending: { readonly error: unknown } | undefined
   let wake = () => {}
   return {
     push(value) {
-      if (ended) return
+      if (ending !== undefined) return
       waiting.push(value)
       wake()
     },
+    size: () => waiting.length,
     end(error) {
-      if (ended) return
-      ended = true
-      if (error !== undefined) failure = { error }
+      ending ??= { error }
       wake()
     },
     async *values(options) {
@@ -32,21 +31,22 @@ export function asyncQueue<T>(onLeave: () => void = () => {}): AsyncQueue<T> {
       const onAbort = () => wake()
       signal?.addEventListener("abort", onAbort)
       try {
-        for (;;) {
-          if (signal?.aborted) throw aborted(signal)
+        while (signal?.aborted !== true) {
           if (waiting.length > 0) {
-            yield waiting.shift() as T
-            continue
+            const value = waiting.shift() as T
+            onTaken()
+            yield value
+          } else if (ending !== undefined) {
+            if (ending.error !== undefined) throw ending.error
+            return
+          } else {
+            await new Promise<void>((resolve) => {
+              wake = resolve
+            })
           }
-          if (failure !== undefined) throw failure.error
-          if (ended) return
-          await new Promise<void>((resolve) => {
-            wake = resolve
-          })
         }
       } finally {
         signal?.removeEventListener("abort", onAbort)
-        onLeave()
       }
     },
   }

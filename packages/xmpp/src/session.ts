@@ -1,300 +1,224 @@
 import {
-  type AurochsError,
-  type BareJid,
-  type Clock,
-  childElements,
+  aborted,
+  type CallOptions,
   element,
   type FullJid,
   isAurochsError,
-  type Random,
-  randomId,
-  sameBareJid,
+  type PepEvent,
+  parseJid,
+  randomInteger,
   type XmlElement,
 } from "@aurochs/core"
-import { carbons, iq, namespaces, serializeXml } from "@aurochs/xml"
-import { bindOrResume } from "./bind.ts"
-import { catchUp, type OpenQuery } from "./catch-up.ts"
-import { type Connection, type LoginOptions, login } from "./client-boundary.ts"
-import type { Deliveries } from "./deliveries.ts"
+import { carbons, iq, namespaces } from "@aurochs/xml"
+import type { Answers } from "./answers.ts"
+import { type Archive, beginAtEnd, catchUp } from "./catch-up.ts"
 import type { Features } from "./disco.ts"
-import { connectionError, networkError } from "./errors.ts"
+import { failureOf } from "./errors.ts"
+import type { Link } from "./establish.ts"
+import type { Inbox } from "./inbox.ts"
 import type { Requests } from "./iq.ts"
-import type { TransportEvent } from "./options.ts"
+import type { Ledger } from "./ledger.ts"
+import type { Settings } from "./options.ts"
 import { routeMessage } from "./origin.ts"
-import { asyncQueue } from "./queue.ts"
-import { ackRequest, type Inbound, type StreamManagement } from "./stream-management.ts"
+import type { Outbound } from "./outbound.ts"
+import type { Inbound, StreamManagement } from "./stream-management.ts"
 
-/** What all connections of one transport share. */
-export interface SessionWorld {
-  readonly account: BareJid
+/** The parts of one transport. */
+export interface Parts {
+  readonly settings: Settings
   readonly management: StreamManagement
   readonly requests: Requests
-  readonly deliveries: Deliveries
+  readonly outbound: Outbound
+  readonly inbox: Inbox
+  readonly ledger: Ledger
+  readonly answers: Answers
   readonly features: Features
-  readonly clock: Clock
-  readonly random: Random
-  readonly keepaliveMs: number
-  readonly catchUpDays: number
-  readonly subscriptions: "accept" | "ignore"
-  readonly resource: string | undefined
-  /** Aborted when the transport is closed. */
-  readonly signal: AbortSignal
-  /** Answers an IQ request; undefined if nobody wants it. */
-  answerIq(iq: XmlElement): Promise<XmlElement | undefined>
-  onPep(node: string, from: BareJid, item: XmlElement | undefined): void
-  onEvent(event: TransportEvent): void
+  publish(node: string, event: PepEvent): void
 }
 
-/** One connection that is ready for use. */
-export interface LiveSession {
-  readonly self: FullJid
-  readonly resumed: boolean
-  readonly secure: boolean
-  /** Resolves when the server has the stanza. */
-  send(stanza: XmlElement): Promise<void>
-  request(
-    iq: XmlElement,
-    options: { readonly timeoutMs: number; readonly signal?: AbortSignal | undefined },
-  ): Promise<XmlElement>
-  announcePresence(): void
-  readonly closed: Promise<AurochsError>
-  close(): Promise<void>
+/** What comes in, over all connections; and what each new session needs. */
+export interface Sessions {
+  /** From here on this connection is in use. */
+  attach(link: Link): void
+  /** The session is gone for good: whoever waits for an answer is told. */
+  lost(): void
+  /** Sends presence, with what is announced now. */
+  announce(): void
 }
 
-/** Requests of our own at the start of a session. */
-const SETUP_TIMEOUT_MS = 30_000
+/** How long the server may take to answer a query of its archive. */
+const ARCHIVE_TIMEOUT_MS = 60_000
+const uncounted: Inbound = { done: () => {} }
 
-/**
- * Logs in, resumes or binds, and makes the session ready: carbons, presence with capabilities, archive.
- *
- * @throws {AurochsError} `NETWORK`, `AUTHENTICATION`, `STANZA_ERROR`, `ABORTED`
- */
-export async function startSession(
-  world: SessionWorld,
-  options: LoginOptions,
-  before: FullJid | undefined,
-): Promise<LiveSession> {
-  const connection = await login(options)
-  try {
-    return await negotiate(world, connection, before, options)
-  } catch (error) {
-    connection.destroy(connectionError(error))
-    throw error
-  }
-}
+/** Sorts what comes in, and prepares new sessions: carbons, presence, archive. */
+export function sessionsOf(parts: Parts): Sessions {
+  const { settings, management, requests, outbound, inbox, ledger } = parts
+  const { account, clock, emit } = settings
+  const queries = new Map<string, "deliver" | "probe">()
+  /** Ends with the session; a resumption does not end it. */
+  let session = new AbortController()
+  let self: FullJid | undefined
+  let delivered = 0
 
-async function negotiate(
-  world: SessionWorld,
-  connection: Connection,
-  before: FullJid | undefined,
-  options: LoginOptions,
-): Promise<LiveSession> {
-  const { account, management, requests, deliveries, features, clock, random } = world
-  const early = asyncQueue<XmlElement>()
-  const reading = early.values()
-  void connection.closed.then((error) => early.end(error))
-  connection.listen((incoming) => early.push(incoming))
-  const timer = setTimeout(
-    () => connection.destroy(networkError("timeout", "the server does not answer")),
-    options.timeoutMs,
-  )
-  const reader = async (): Promise<XmlElement> => {
-    const next = await reading.next()
-    if (next.done) throw networkError("closed", "the connection was lost")
-    return next.value
-  }
-  const bound = await bindOrResume(connection, management, reader, {
-    before,
-    resource: world.resource,
-    id: randomId(random),
-  }).finally(() => clearTimeout(timer))
-  const { self, managed } = bound
-  let lastHeard = clock.now().getTime()
-  let openQuery: OpenQuery | undefined
-  let ackWanted = false
-
-  const write = (text: string) => {
-    connection.write(text).catch((error: unknown) => connection.destroy(connectionError(error)))
-  }
-  /** One `<r/>` for all that is written in one turn of the event loop. */
-  const wantAck = () => {
-    if (ackWanted || !managed) return
-    ackWanted = true
-    setImmediate(() => {
-      ackWanted = false
-      write(ackRequest)
-    })
-  }
-  const sendStanza = async (stanza: XmlElement): Promise<void> => {
-    const text = serializeXml(stanza)
-    if (!managed) {
-      await connection.write(text)
-      return
-    }
-    const confirmed = management.outgoing(text)
-    write(text)
-    wantAck()
-    await confirmed
-  }
-  /** For what needs no confirmation of its own. */
-  const post = (stanza: XmlElement) => void sendStanza(stanza).catch(() => {})
-
-  const onStanza = (stanza: XmlElement, inbound: Inbound | undefined) => {
-    if (stanza.name === "message") onMessage(stanza, inbound)
-    else if (stanza.name === "iq") {
-      inbound?.done()
-      if (!requests.answered(stanza, { account, full: self })) void answer(stanza)
-    } else {
-      inbound?.done()
-      onPresence(stanza)
-    }
-  }
-  const onMessage = (stanza: XmlElement, inbound: Inbound | undefined) => {
-    const routed = routeMessage(stanza, account, openQuery?.id)
+  const onMessage = (stanza: XmlElement, inbound: Inbound) => {
+    const routed = routeMessage(stanza, account, queries)
     if (routed.kind === "message") {
-      // An archive result is kept by the cursor, not by the stream's count.
-      if (routed.via === "mam") inbound?.done()
-      if (routed.via !== "mam") deliveries.deliver(routed, inbound)
-      else if (openQuery?.deliver) deliveries.deliver(routed, undefined)
+      // The position in the archive takes care of an archived one.
+      if (routed.via === "mam") inbound.done()
+      const outcome = inbox.deliver(routed, routed.via === "mam" ? uncounted : inbound, clock.now())
+      if (outcome === "queue-full") emit({ kind: "dropped", why: outcome })
+      else if (outcome === "delivered" && routed.via === "mam") delivered++
       return
     }
-    inbound?.done()
-    if (routed.kind === "pep") world.onPep(routed.node, routed.from, routed.item)
-    else world.onEvent({ kind: "dropped", why: routed.why })
+    inbound.done()
+    if (routed.kind === "event") parts.publish(routed.node, { from: routed.from, item: routed.item })
+    else if (routed.kind === "dropped") emit({ kind: "dropped", why: routed.why, from: stanza.attributes.from })
   }
-  const onPresence = (stanza: XmlElement) => {
+
+  const onIq = (stanza: XmlElement) => {
     const { type, from } = stanza.attributes
-    if (type === "subscribe" && from !== undefined && world.subscriptions === "accept") {
-      post(element("presence", namespaces.client, { type: "subscribed", to: from }))
+    if (type === "result" || type === "error") {
+      if (!requests.answered(stanza, { account, full: self })) emit({ kind: "dropped", why: "unexpected-answer", from })
+      return
     }
-  }
-  const answer = async (request: XmlElement) => {
-    const { type, id, from } = request.attributes
-    if ((type !== "get" && type !== "set") || id === undefined) return
-    const result = await answerOrError(world, request)
-    post({ ...result, attributes: { ...result.attributes, id, ...(from === undefined ? {} : { to: from }) } })
-  }
-  const onElement = (incoming: XmlElement) => {
-    lastHeard = clock.now().getTime()
-    try {
-      if (incoming.namespace === namespaces.streamManagement) onNonza(incoming)
-      else if (incoming.namespace === namespaces.streams && incoming.name === "error") {
-        const condition = childElements(incoming)[0]?.name ?? "undefined-condition"
-        connection.destroy(networkError("closed", `the server closed the stream (${condition})`))
-      } else if (["message", "iq", "presence"].includes(incoming.name)) {
-        const inbound = managed ? management.incoming() : { done: () => {} }
-        if (inbound !== undefined) onStanza(incoming, inbound)
-      }
-    } catch (error) {
-      connection.destroy(connectionError(error))
-    }
-  }
-  const onNonza = (incoming: XmlElement) => {
-    if (incoming.name === "a") management.acknowledged(incoming.attributes.h)
-    else if (incoming.name === "r" && managed) write(serializeXml(management.answer()))
-  }
-  const live: LiveSession = {
-    self,
-    resumed: bound.resumed,
-    secure: connection.secure,
-    closed: connection.closed,
-    async send(stanza) {
-      await sendStanza(stanza)
-      // Without XEP-0198 an answered ping says that what went before it has arrived.
-      if (!managed)
-        await live.request(iq({ type: "get" }, element("ping", namespaces.ping)), { timeoutMs: SETUP_TIMEOUT_MS })
-    },
-    request: (request, callOptions) => requests.request(request, sendStanza, callOptions),
-    announcePresence: () => post(element("presence", namespaces.client, {}, [features.caps()])),
-    async close() {
-      if (managed) write(serializeXml(management.answer()))
-      await connection.close()
-    },
-  }
-  // From here on elements go their ordinary way; first those that came with the answer to the negotiation.
-  if (!bound.resumed) deliveries.holdLive()
-  connection.listen(onElement)
-  early.end()
-  for await (const element of reading) onElement(element)
-  for (const text of bound.again) write(text)
-  if (bound.again.length > 0) wantAck()
-  if (!bound.resumed)
-    void prepare(world, live, (query) => {
-      openQuery = query
+    void parts.answers.to(stanza).then((answer) => {
+      if (answer !== undefined) outbound.post(answer)
     })
-  watch(
-    world,
-    live,
-    connection,
-    () => lastHeard,
-    () => (managed ? write(ackRequest) : undefined),
-  )
-  return live
-}
-
-/** Carbons, presence, archive: what a new session needs. A server without one of them is no failure. */
-async function prepare(
-  world: SessionWorld,
-  live: LiveSession,
-  setOpenQuery: (query: OpenQuery | undefined) => void,
-): Promise<void> {
-  const { deliveries, clock, random } = world
-  const request = (stanza: XmlElement) => live.request(stanza, { timeoutMs: SETUP_TIMEOUT_MS })
-  live.announcePresence()
-  try {
-    await request(iq({ type: "set" }, carbons.enable())).catch(ignoreRefusal)
-    await catchUp({ deliveries, request, setOpenQuery, days: world.catchUpDays, clock, random })
-  } catch (error) {
-    const message = error instanceof Error ? error.message : "unknown"
-    if (!isAurochsError(error, "STANZA_ERROR") && !world.signal.aborted)
-      world.onEvent({ kind: "catch-up-failed", message })
-  } finally {
-    deliveries.releaseLive()
   }
-}
 
-function ignoreRefusal(error: unknown): void {
-  if (!isAurochsError(error, "STANZA_ERROR")) throw error
-}
-
-async function answerOrError(world: SessionWorld, request: XmlElement): Promise<XmlElement> {
-  const refusal = (condition: string) =>
-    iq(
-      { type: "error" },
-      element("error", namespaces.client, { type: "cancel" }, [element(condition, namespaces.stanzas)]),
-    )
-  const [query] = childElements(request)
-  if (query?.namespace === namespaces.roster && request.attributes.type === "set") {
-    // RFC 6121 §2.1.6: a push counts only from one's own account (A14).
-    const { from } = request.attributes
-    return from === undefined || sameBareJid(from, world.account)
-      ? iq({ type: "result" })
-      : refusal("service-unavailable")
+  const onPresence = ({ attributes: { type, from } }: XmlElement) => {
+    if (type !== "subscribe" || from === undefined || !settings.acceptSubscriptions) return
+    const to = bareOf(from)
+    if (to === undefined) return
+    outbound.post(element("presence", namespaces.client, { type: "subscribed", to }))
+    outbound.post(element("presence", namespaces.client, { type: "subscribe", to }))
   }
-  try {
-    return (await world.answerIq(request)) ?? refusal("service-unavailable")
-  } catch {
-    return refusal("internal-server-error")
-  }
-}
 
-/** A connection that is silent for too long is asked, then given up (X6). */
-function watch(
-  world: SessionWorld,
-  live: LiveSession,
-  connection: Connection,
-  lastHeard: () => number,
-  ask: () => void,
-): void {
-  const { keepaliveMs, clock } = world
-  const timer = setInterval(
-    () => {
-      const silentMs = clock.now().getTime() - lastHeard()
-      if (silentMs > 2 * keepaliveMs) connection.destroy(networkError("timeout", "the server fell silent"))
-      else if (silentMs > keepaliveMs) ask()
+  const onStanza = (stanza: XmlElement, inbound: Inbound) => {
+    if (stanza.name === "message") {
+      onMessage(stanza, inbound)
+      return
+    }
+    inbound.done()
+    if (stanza.name === "iq") onIq(stanza)
+    else onPresence(stanza)
+  }
+
+  const onElement = (incoming: XmlElement, counted: boolean) => {
+    outbound.heard()
+    const { name, namespace } = incoming
+    if (namespace === namespaces.client && ["message", "iq", "presence"].includes(name)) {
+      const inbound = counted ? management.incoming(incoming) : uncounted
+      if (inbound !== undefined) onStanza(incoming, inbound)
+    } else if (namespace === namespaces.streamManagement && name === "r") outbound.acknowledge()
+    else if (namespace === namespaces.streamManagement && name === "a") outbound.acknowledged(incoming.attributes.h)
+  }
+
+  const announce = () => {
+    if (settings.available) outbound.post(element("presence", namespaces.client, {}, [parts.features.caps()]))
+  }
+
+  const archive: Archive = {
+    settings,
+    ledger,
+    queries: { byId: queries },
+    request: (request, { signal }) =>
+      requests.request(request, outbound.stanza, { timeoutMs: ARCHIVE_TIMEOUT_MS, signal }),
+    room: inbox.room,
+  }
+
+  /** Until it is done, or the session is gone. */
+  const readArchive = async (begun: Promise<void> | undefined, options: { readonly signal: AbortSignal }) => {
+    await begun
+    // Without anybody who takes messages, those in the archive stay there.
+    await Promise.race([inbox.consumed, ended(options.signal)])
+    delivered = 0
+    if (ledger.position() === undefined) await beginAtEnd(archive, options)
+    const hasArchive = await catchUp(archive, options)
+    ledger.caughtUp()
+    if (hasArchive) emit({ kind: "caught-up", messages: delivered })
+  }
+  const keepReadingArchive = async (begun: Promise<void> | undefined, signal: AbortSignal) => {
+    let first: Promise<void> | undefined = begun
+    for (let failures = 0; !signal.aborted; failures++) {
+      try {
+        return await readArchive(first, { signal })
+      } catch (thrown) {
+        if (signal.aborted) return
+        first = undefined
+        const retryInMs = backoff(settings, failures)
+        emit({ kind: "catch-up-failed", error: failureOf(thrown).error, retryInMs })
+        await clock.sleep(retryInMs, { signal }).catch(() => {})
+      }
+    }
+  }
+
+  return {
+    attach(link) {
+      self = link.self
+      outbound.attach(link)
+      link.listen((incoming, counted) => {
+        try {
+          onElement(incoming, counted && link.acknowledgements)
+        } catch (error) {
+          link.destroy(error)
+        }
+      })
+      if (link.resumed) return
+      session = new AbortController()
+      const { signal } = session
+      ledger.behind()
+      const ignored = (error: unknown) => {
+        if (!isAurochsError(error)) throw error
+      }
+      // A first start notes the end of the archive before its presence lets messages in.
+      const begun = ledger.position() === undefined ? beginAtEnd(archive, { signal }) : undefined
+      if (settings.available) archive.request(iq({ type: "set" }, carbons.enable()), { signal }).catch(ignored)
+      announce()
+      void keepReadingArchive(begun, signal)
     },
-    Math.max(50, keepaliveMs / 2),
-  )
-  timer.unref()
-  void live.closed.then(() => clearInterval(timer))
+    lost() {
+      session.abort()
+      queries.clear()
+    },
+    announce,
+  }
+}
+
+/** Exponential, with jitter: half of it is random, so that clients do not come back all at once. */
+export function backoff({ backoffMs, random }: Settings, failures: number): number {
+  const most = Math.min(backoffMs.first * 2 ** Math.min(failures, 20), backoffMs.longest)
+  return randomInteger(random, Math.ceil(most / 2), Math.ceil(most))
+}
+
+function ended(signal: AbortSignal): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    if (signal.aborted) reject(aborted(signal))
+    signal.addEventListener("abort", () => reject(aborted(signal)), { once: true })
+  })
+}
+
+function bareOf(from: string): string | undefined {
+  try {
+    const { local, domain } = parseJid(from)
+    return local === undefined ? domain : `${local}@${domain}`
+  } catch {
+    return undefined
+  }
+}
+
+/** What a caller gives up waiting for; the work itself goes on. */
+export async function abortable<T>(work: Promise<T>, options: CallOptions | undefined): Promise<T> {
+  const signal = options?.signal
+  if (signal === undefined) return await work
+  work.catch(() => {})
+  const { promise, reject } = Promise.withResolvers<never>()
+  const onAbort = () => reject(aborted(signal))
+  if (signal.aborted) onAbort()
+  signal.addEventListener("abort", onAbort, { once: true })
+  try {
+    return await Promise.race([work, promise])
+  } finally {
+    signal.removeEventListener("abort", onAbort)
+  }
 }

@@ -1,80 +1,106 @@
 // XEP-0198 v1.6.3, Stream Management. https://xmpp.org/extensions/xep-0198.html
-import { element, isAurochsError, type XmlElement } from "@aurochs/core"
-import { namespaces, serializeXml } from "@aurochs/xml"
-import { networkError } from "./errors.ts"
+import { element, type XmlElement } from "@aurochs/core"
+import { namespaces } from "@aurochs/xml"
+import { failure, networkError } from "./errors.ts"
 
 const { streamManagement: ns } = namespaces
 const WRAP = 2 ** 32
 
 /** One stanza that came in; the server may forget it only once it is done. */
 export interface Inbound {
+  /** Doing it twice changes nothing. */
   done(): void
 }
 
-/** Counts what was sent and received over all connections of one resumable session. */
+/** Counts what was sent and received over all connections of one session. */
 export interface StreamManagement {
-  /** Remembers an outgoing stanza; resolves when the server has it. */
+  /**
+   * Remembers a stanza that is about to be sent; resolves when the server has it.
+   *
+   * @throws {AurochsError} `NETWORK` (`closed`) when the session is lost before
+   */
   outgoing(text: string): Promise<void>
-  /** Counts an incoming stanza. Undefined: the server sent it again after a resumption, and it is in work already. */
-  incoming(): Inbound | undefined
-  /** The server's count. @throws {AurochsError} `NETWORK` if it is more than was sent (X4) */
+  /** What is sent and not acknowledged, oldest first. */
+  unacknowledged(): readonly string[]
+  /** Could the session go on after the connection is lost? */
+  resumable(): boolean
+  /** Counts an incoming stanza. Undefined: the server sends it again after a resumption, and it is in work already. */
+  incoming(stanza: XmlElement): Inbound | undefined
+  /**
+   * The server's count.
+   *
+   * @throws {Error} if it is none, or more than was sent (X4): the stream must be given up
+   */
   acknowledged(h: string | undefined): void
-  /** Our count: everything before the first stanza that is not done. */
-  answer(): XmlElement
-  /** Is anything sent that the server has not confirmed? */
-  readonly pending: () => number
-  /** After `<enabled/>`: a new session, counted from zero. */
+  /** `<a/>`: everything before the first stanza that is not done (X9). */
+  acknowledgement(): XmlElement
+  /** After `<enabled/>`: counted from zero. @param id undefined: it cannot be resumed */
   enabled(id: string | undefined): void
-  /** `<resume/>`, if there is a session to resume. */
+  /** `<resume/>`, if there is a session to resume. From here on our count stands still until the server answers. */
   resumption(): XmlElement | undefined
-  /** After `<resumed/>`: what has to be sent again. */
-  resumed(h: string | undefined): string[]
-  /** The session is gone: whatever was not confirmed is rejected. */
+  /** The session is gone: what was not acknowledged is rejected, and never sent again by itself. */
   lost(h?: string): void
 }
 
-/** Nothing is counted before {@link StreamManagement.enabled}. */
+interface Arrived {
+  readonly stanza: string
+  isDone: boolean
+}
+
+/** Its state; nothing is counted before {@link StreamManagement.enabled}. */
 export function streamManagement(): StreamManagement {
   let id: string | undefined
-  let outbound: { readonly text: string; resolve(): void; reject(error: unknown): void }[] = []
-  let confirmed = 0
+  const sent: { readonly text: string; resolve(): void; reject(error: unknown): void }[] = []
+  let acknowledged = 0
   let handled = 0
-  let inbound: { isDone: boolean }[] = []
-  /** How many of `inbound` the server will send once more. */
-  let repeats = 0
+  /** Arrived and not yet counted in `handled`, in order. */
+  let arrived: Arrived[] = []
+  /** How many of `arrived` have arrived over the present connection: the rest will be sent again. */
+  let current = 0
 
-  const confirm = (h: string | undefined) => {
-    const count = /^\d{1,10}$/.test(h ?? "") ? Number(h) : Number.NaN
-    const more = (((count - confirmed) % WRAP) + WRAP) % WRAP
-    if (!(more <= outbound.length)) throw networkError("closed", "the server confirmed more stanzas than were sent")
-    for (const stanza of outbound.splice(0, more)) stanza.resolve()
-    confirmed = count
+  const count = (h: string | undefined): void => {
+    const value = /^\d{1,10}$/.test(h ?? "") ? Number(h) : Number.NaN
+    const more = (((value - acknowledged) % WRAP) + WRAP) % WRAP
+    if (!(value < WRAP && more <= sent.length)) {
+      throw failure(networkError("closed", "the server acknowledged more than it was sent"), { fatal: true })
+    }
+    acknowledged = value
+    for (const stanza of sent.splice(0, more)) stanza.resolve()
   }
   const settle = () => {
-    while (inbound[0]?.isDone) {
-      inbound.shift()
+    while (current > 0 && arrived[0]?.isDone) {
+      arrived.shift()
+      current--
       handled = (handled + 1) % WRAP
     }
   }
-  const rejectAll = () => {
-    const lost = outbound
-    outbound = []
-    for (const stanza of lost)
-      stanza.reject(networkError("closed", "the connection was lost before the server confirmed the stanza"))
+  const reset = () => {
+    handled = 0
+    arrived = []
+    current = 0
   }
   return {
     outgoing(text) {
       const { promise, resolve, reject } = Promise.withResolvers<void>()
-      outbound.push({ text, resolve, reject })
+      sent.push({ text, resolve, reject })
       return promise
     },
-    incoming() {
-      if (repeats > 0) {
-        repeats--
-        return undefined
+    unacknowledged: () => sent.map(({ text }) => text),
+    resumable: () => id !== undefined,
+    incoming(stanza) {
+      const key = keyOf(stanza)
+      if (current < arrived.length) {
+        if (arrived[current]?.stanza === key) {
+          current++
+          settle()
+          return undefined
+        }
+        // Not what was expected: rather twice than never.
+        arrived.length = current
       }
-      const entry = { isDone: false }
-      inbound.push(entry)
+      const entry: Arrived = { stanza: key, isDone: false }
+      arrived.push(entry)
+      current++
       return {
         done() {
           entry.isDone = true
@@ -82,40 +108,34 @@ export function streamManagement(): StreamManagement {
         },
       }
     },
-    acknowledged: confirm,
-    answer: () => element("a", ns, { h: String(handled) }),
-    pending: () => outbound.length,
+    acknowledged: count,
+    acknowledgement: () => element("a", ns, { h: String(handled) }),
     enabled(newId) {
       id = newId
-      confirmed = 0
-      handled = 0
-      inbound = []
-      repeats = 0
+      acknowledged = 0
+      reset()
     },
-    resumption: () => (id === undefined ? undefined : element("resume", ns, { previd: id, h: String(handled) })),
-    resumed(h) {
-      confirm(h)
-      repeats = inbound.length
-      return outbound.map(({ text }) => text)
+    resumption() {
+      if (id === undefined) return undefined
+      current = 0
+      return element("resume", ns, { previd: id, h: String(handled) })
     },
     lost(h) {
-      if (h !== undefined) {
-        try {
-          confirm(h)
-        } catch (error) {
-          if (!isAurochsError(error, "NETWORK")) throw error
-        }
+      try {
+        if (h !== undefined) count(h)
+      } catch {
+        // A count that cannot be is no count.
       }
       id = undefined
-      inbound = []
-      repeats = 0
-      rejectAll()
+      reset()
+      for (const { reject } of sent.splice(0)) {
+        reject(networkError("closed", "the session was lost before the server acknowledged the stanza"))
+      }
     },
   }
 }
 
-/** `<r/>` */
-export const ackRequest: string = serializeXml(element("r", ns))
-
-/** `<enable/>` with resumption. */
-export const enableRequest: string = serializeXml(element("enable", ns, { resume: "true" }))
+/** Enough to know a stanza again; the server may have added a `<delay/>`. */
+function keyOf({ name, attributes: { id = "", from = "", to = "", type = "" } }: XmlElement): string {
+  return JSON.stringify([name, id, from, to, type])
+}

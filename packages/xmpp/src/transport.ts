@@ -1,286 +1,201 @@
 import {
-  type AurochsError,
+  type AnyAurochsError,
   type CallOptions,
-  childElements,
-  cryptoRandom,
   type FullJid,
-  isAurochsError,
   type PepEvent,
-  parseJid,
-  randomInteger,
   type Session,
-  systemClock,
   type Transport,
   throwIfAborted,
-  toBareJid,
-  type XmlElement,
 } from "@aurochs/core"
-import { iq, namespaces, publicKeysNode } from "@aurochs/xml"
-import { deliveries } from "./deliveries.ts"
-import { features } from "./disco.ts"
-import { connectionError, isPermanent, networkError } from "./errors.ts"
+import { answers as answersOf } from "./answers.ts"
+import { discoFeatures } from "./disco.ts"
+import { failureOf, networkError, within } from "./errors.ts"
+import { establish, type Link } from "./establish.ts"
+import { inboxOf } from "./inbox.ts"
 import { iqRequests } from "./iq.ts"
-import type { XmppOptions } from "./options.ts"
+import { archiveLedger } from "./ledger.ts"
+import { settingsOf, type XmppOptions } from "./options.ts"
+import { outboundOf } from "./outbound.ts"
 import { type AsyncQueue, asyncQueue } from "./queue.ts"
-import { servicesOf } from "./resolve.ts"
-import { type LiveSession, type SessionWorld, startSession } from "./session.ts"
+import { abortable, backoff, sessionsOf } from "./session.ts"
 import { streamManagement } from "./stream-management.ts"
 
-const FIRST_RETRY_MS = 1_000
-const MAX_RETRY_MS = 120_000
 const REQUEST_TIMEOUT_MS = 30_000
-
-interface Handler {
-  readonly namespace: string
-  readonly name: string
-  readonly handle: (iq: XmlElement) => Promise<XmlElement | undefined>
-}
+/** PEP notifications that wait for one consumer; beyond, the oldest go: each only says "look again". */
+const MAX_EVENTS = 1_000
 
 /**
  * A transport over @xmpp/client: TLS off loopback or nothing, a server that proves itself, acknowledged sending,
  * resumption, reconnection with back-off, archive catch-up, carbons, and no stanza whose origin was not checked.
  *
- * @throws {AurochsError} `BAD_DATA` (`jid`) for a malformed address; everything else is told by `sessions()`
+ * @throws {AurochsError} `BAD_DATA` (`jid`), `CONFIGURATION`; everything else is told by `sessions()`
  */
 export function xmpp(options: XmppOptions): Transport {
-  const { local, domain, resource } = parseJid(options.jid)
-  const account = toBareJid(options.jid)
-  const clock = options.clock ?? systemClock()
-  const random = options.random ?? cryptoRandom()
-  const onEvent = options.onEvent ?? (() => {})
+  const settings = settingsOf(options)
+  const { account, clock, random, emit } = settings
   const lifetime = new AbortController()
-  const subscribers = new Set<AsyncQueue<Session>>()
-  const pepSubscribers = new Map<string, Set<AsyncQueue<PepEvent>>>()
-  const handlers = new Set<Handler>()
-  const inbox = deliveries(account, options.state)
-  const requests = iqRequests({ random, clock })
   const management = streamManagement()
-  let live: LiveSession | undefined
-  let fatal: AurochsError | undefined
-  let waiters: (() => void)[] = []
+  const requests = iqRequests({ random, clock })
+  const ledger = archiveLedger(account, settings.state)
+  const inbox = inboxOf(ledger)
+  const outbound = outboundOf(settings, management, requests)
+  const features = discoFeatures(settings.identity, settings.features, () => announceSoon())
+  const answers = answersOf(account, features, (from) => emit({ kind: "dropped", why: "roster-push", from }))
+  const sessionQueues = new Set<AsyncQueue<Session>>()
+  const eventQueues = new Map<string, Set<AsyncQueue<PepEvent>>>()
+  const sessions = sessionsOf({
+    ...{ settings, management, requests, outbound, inbox, ledger, answers, features },
+    publish(node, event) {
+      for (const queue of eventQueues.get(node) ?? []) if (queue.size() < MAX_EVENTS) queue.push(event)
+    },
+  })
+  let link: Link | undefined
+  let ending: { readonly error: AnyAurochsError; readonly inOrder: boolean } | undefined
+  const waiting: (() => void)[] = []
   let running: Promise<void> | undefined
+  let announcing = false
 
-  const announced = features(
-    options.identity ?? { category: "client", type: "bot", name: "Aurochs" },
-    options.features ?? [namespaces.openpgpIm, `${publicKeysNode}+notify`, namespaces.eme],
-    () => live?.announcePresence(),
-  )
-  const world: SessionWorld = {
-    account,
-    management,
-    requests,
-    deliveries: inbox,
-    features: announced,
-    clock,
-    random,
-    keepaliveMs: options.keepaliveMs ?? 60_000,
-    catchUpDays: options.catchUpDays ?? 0,
-    subscriptions: options.subscriptions ?? "ignore",
-    resource,
-    signal: lifetime.signal,
-    onEvent,
-    async answerIq(request) {
-      const [query] = childElements(request)
-      for (const { namespace, name, handle } of [...handlers].reverse()) {
-        if (query?.namespace !== namespace || query.name !== name) continue
-        const answer = await handle(request)
-        if (answer !== undefined) return answer
-      }
-      return undefined
-    },
-    onPep(node, from, item) {
-      for (const queue of pepSubscribers.get(node) ?? []) queue.push({ from, item })
-    },
+  /** Several features at once are one presence. */
+  function announceSoon(): void {
+    if (announcing || link === undefined) return
+    announcing = true
+    queueMicrotask(() => {
+      announcing = false
+      if (link !== undefined) sessions.announce()
+    })
   }
-
   const wakeAll = () => {
-    const waiting = waiters
-    waiters = []
-    for (const wake of waiting) wake()
+    for (const wake of waiting.splice(0)) wake()
   }
-  const end = (error: AurochsError | undefined) => {
-    fatal = error ?? networkError("closed", "the transport was closed")
-    for (const queue of subscribers) queue.end(error)
-    for (const queues of pepSubscribers.values()) for (const queue of queues) queue.end()
-    inbox.end()
-    management.lost()
-    requests.failAll(fatal)
+  const end = (error: AnyAurochsError, inOrder: boolean) => {
+    if (ending !== undefined) return
+    ending = { error, inOrder }
+    forget(error)
+    const told = inOrder ? undefined : error
+    for (const queue of sessionQueues) queue.end(told)
+    for (const queues of eventQueues.values()) for (const queue of queues) queue.end(told)
+    inbox.end(told)
     wakeAll()
   }
+  /** The session will not be resumed. */
+  const forget = (error: AnyAurochsError) => {
+    sessions.lost()
+    management.lost()
+    requests.failAll(error)
+  }
 
-  /** One connection after another, until the transport is closed or it makes no sense any more. */
-  const keepConnected = async () => {
+  /** One connection after another, until the transport is disposed of or it makes no sense any more. */
+  const stayConnected = async () => {
     let self: FullJid | undefined
-    let hadSession = false
     for (let failures = 0; !lifetime.signal.aborted; ) {
-      let error: AurochsError
+      let thrown: unknown
       try {
-        live = await connectOnce(self)
-        hadSession = true
+        await within(settings.stepTimeoutMs, clock, "the stored archive position", ledger.load())
+        const next = await establish(settings, management, self, lifetime.signal)
         failures = 0
-        self = live.self
-        const { resumed, secure } = live
-        onEvent({ kind: "online", resumed, secure })
-        for (const queue of subscribers) queue.push({ self, resumed, secure })
-        wakeAll()
-        error = await live.closed
-      } catch (cause) {
-        error = connectionError(cause)
+        if (!next.resumed) {
+          sessions.lost()
+          requests.failAll(networkError("closed", "the session was lost"))
+        }
+        self = next.self
+        use(next)
+        thrown = await next.over
+      } catch (error) {
+        thrown = error
       }
-      live = undefined
+      link = undefined
+      outbound.detach()
       if (lifetime.signal.aborted) return
-      requests.failAll(networkError("closed", "the connection was lost"))
-      onEvent({ kind: "offline", code: error.code, message: error.message })
-      if (isPermanent(error, hadSession) || (!hadSession && options.firstConnection === "fail")) {
-        end(error)
+      const { error, permanent, fatal } = failureOf(thrown)
+      if (permanent || (settings.failFirst && self === undefined)) {
+        emit({ kind: "failed", error })
+        end(error, false)
         return
       }
-      // Whoever waits for a confirmation is told soon if the session cannot be resumed.
-      const inMs = backOff(failures++)
-      onEvent({ kind: "retrying", inMs })
-      await clock.sleep(inMs, { signal: lifetime.signal }).catch(() => {})
+      if (fatal || !management.resumable()) forget(error)
+      const retryInMs = backoff(settings, failures++)
+      emit({ kind: "disconnected", error, retryInMs })
+      await clock.sleep(retryInMs, { signal: lifetime.signal }).catch(() => {})
     }
   }
-  const backOff = (failures: number) => {
-    const most = Math.min(FIRST_RETRY_MS * 2 ** Math.min(failures, 10), MAX_RETRY_MS)
-    return randomInteger(random, Math.floor(most / 2), most)
-  }
-  const connectOnce = async (self: FullJid | undefined): Promise<LiveSession> => {
-    let error: unknown = networkError("dns", "the server's name cannot be found")
-    for (const service of await servicesOf(domain, options.service)) {
-      onEvent({ kind: "connecting", service })
-      try {
-        const password = typeof options.password === "function" ? await options.password() : options.password
-        return await startSession(
-          world,
-          {
-            service,
-            domain,
-            username: local ?? "",
-            password,
-            limits: options.limits ?? {},
-            timeoutMs: options.loginTimeoutMs ?? 20_000,
-            signal: lifetime.signal,
-          },
-          self,
-        )
-      } catch (cause) {
-        error = cause
-        if (isAurochsError(cause, "AUTHENTICATION")) break
-      }
-    }
-    throw error
+  const use = (next: Link) => {
+    link = next
+    sessions.attach(next)
+    const { self, resumed, secure, acknowledgements } = next
+    emit({ kind: "connected", self, resumed, secure, acknowledgements })
+    for (const queue of sessionQueues) queue.push({ self, resumed, secure })
+    wakeAll()
   }
   const begin = () => {
-    running ??= keepConnected().catch((error: unknown) => end(connectionError(error)))
-  }
-  /** The session there is, or the next one. */
-  const session = async (callOptions?: CallOptions): Promise<LiveSession> => {
-    throwIfAborted(callOptions)
-    begin()
-    const signal = callOptions?.signal
-    while (live === undefined) {
-      if (fatal !== undefined) throw fatal
-      await new Promise<void>((resolve) => {
-        waiters.push(resolve)
-        signal?.addEventListener("abort", () => resolve(), { once: true })
-      })
-      throwIfAborted(callOptions)
-    }
-    return live
+    running ??= stayConnected().catch((error: unknown) => end(failureOf(error).error, false))
   }
 
-  const transport: Transport = {
+  /** Resolves when there is a session. */
+  const online = async (callOptions: CallOptions | undefined): Promise<void> => {
+    begin()
+    for (;;) {
+      throwIfAborted(callOptions)
+      if (ending !== undefined) throw ending.error
+      if (link !== undefined) return
+      await abortable(new Promise<void>((resolve) => waiting.push(resolve)), callOptions)
+    }
+  }
+
+  return {
     account,
-    sessions(callOptions) {
-      const queue: AsyncQueue<Session> = asyncQueue(() => subscribers.delete(queue))
-      subscribers.add(queue)
-      if (fatal !== undefined) queue.end(fatal)
-      else if (live !== undefined) queue.push({ self: live.self, resumed: live.resumed, secure: live.secure })
+    async *sessions(callOptions) {
+      const queue: AsyncQueue<Session> = asyncQueue()
+      sessionQueues.add(queue)
+      if (ending !== undefined) queue.end(ending.inOrder ? undefined : ending.error)
+      else if (link !== undefined) queue.push({ self: link.self, resumed: link.resumed, secure: link.secure })
       begin()
-      return queue.values(callOptions)
+      try {
+        yield* queue.values(callOptions)
+      } finally {
+        sessionQueues.delete(queue)
+      }
     },
     async send(stanza, callOptions) {
-      const current = await session(callOptions)
-      await abortable(current.send(stanza), callOptions)
+      await online(callOptions)
+      await abortable(outbound.stanza(stanza), callOptions)
     },
     async request(request, callOptions) {
       const timeoutMs = callOptions?.timeoutMs ?? REQUEST_TIMEOUT_MS
-      const signals = [AbortSignal.timeout(timeoutMs), ...(callOptions?.signal ? [callOptions.signal] : [])]
-      let current: LiveSession
+      const signal = callOptions?.signal
+      await within(timeoutMs, clock, "there is no connection", online(callOptions))
+      return await requests.request(request, outbound.stanza, { timeoutMs, signal })
+    },
+    async *messages(callOptions) {
+      if (ending === undefined) begin()
+      yield* inbox.messages(callOptions)
+    },
+    async *events(node, callOptions) {
+      const queue: AsyncQueue<PepEvent> = asyncQueue()
+      const queues = eventQueues.get(node) ?? new Set()
+      eventQueues.set(node, queues.add(queue))
+      if (ending !== undefined) queue.end(ending.inOrder ? undefined : ending.error)
+      // Without it the server sends no notifications (XEP-0163 §4.3.2).
+      const feature = features.add(`${node}+notify`)
+      begin()
       try {
-        current = await session({ signal: AbortSignal.any(signals) })
-      } catch (error) {
-        if (isAurochsError(error, "ABORTED") && callOptions?.signal?.aborted !== true) {
-          throw networkError("timeout", "there is no connection")
-        }
-        throw error
-      }
-      return current.request(request, { timeoutMs, signal: callOptions?.signal })
-    },
-    messages(callOptions) {
-      begin()
-      return inbox.messages(callOptions)
-    },
-    events(node, callOptions) {
-      begin()
-      const queues = pepSubscribers.get(node) ?? new Set()
-      pepSubscribers.set(node, queues)
-      const feature = announced.add(`${node}+notify`)
-      const queue: AsyncQueue<PepEvent> = asyncQueue(() => {
+        yield* queue.values(callOptions)
+      } finally {
         queues.delete(queue)
         feature[Symbol.dispose]()
-      })
-      queues.add(queue)
-      if (fatal !== undefined) queue.end()
-      return queue.values(callOptions)
+      }
     },
-    answer({ namespace, name }, handle) {
-      const handler = { namespace, name, handle }
-      handlers.add(handler)
-      return { [Symbol.dispose]: () => void handlers.delete(handler) }
-    },
-    feature: (name) => announced.add(name),
+    answer: (query, handler) => answers.add(query, handler),
+    feature: (name) => features.add(name),
     async [Symbol.asyncDispose]() {
-      if (lifetime.signal.aborted) return
+      if (lifetime.signal.aborted) return await running
+      const current = link
+      if (current?.acknowledgements) outbound.acknowledge()
+      const closing = current?.end()
       lifetime.abort()
-      await live?.close()
+      await closing
       await running
-      await inbox.flush()
-      end(undefined)
+      end(networkError("closed", "the transport was closed"), true)
+      await ledger.flush()
     },
-  }
-  for (const [namespace, name] of [
-    [namespaces.discoInfo, "query"],
-    [namespaces.discoItems, "query"],
-  ] as const) {
-    transport.answer({ namespace, name }, async (request) => {
-      const [query] = childElements(request)
-      const answer = query && announced.answer(query)
-      return answer && iq({ type: "result" }, answer)
-    })
-  }
-  transport.answer({ namespace: namespaces.ping, name: "ping" }, async () => iq({ type: "result" }))
-  return transport
-}
-
-/** The stanza may have left already: the caller only stops waiting. */
-async function abortable(work: Promise<void>, options: CallOptions | undefined): Promise<void> {
-  const signal = options?.signal
-  if (signal === undefined) return work
-  const { promise, reject } = Promise.withResolvers<never>()
-  const onAbort = () => {
-    try {
-      throwIfAborted({ signal })
-    } catch (error) {
-      reject(error)
-    }
-  }
-  signal.addEventListener("abort", onAbort, { once: true })
-  try {
-    await Promise.race([work, promise])
-  } finally {
-    signal.removeEventListener("abort", onAbort)
-    work.catch(() => {})
   }
 }
