@@ -1,0 +1,2 @@
+export { migrate, pendingMigrations } from "./migrate.ts"
+export { type PostgresStorageOptions, postgresStorage } from "./storage.ts"

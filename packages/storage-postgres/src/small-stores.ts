@@ -1,0 +1,226 @@
+import { type BareJid, cryptoRandom, type Fingerprint, type KnownKey, randomId, throwIfAborted } from "@aurochs/core"
+import type { KeyStore, SecretStore, SeenSet, StateStore } from "@aurochs/storage"
+import { type Insertable, type Selectable, sql } from "kysely"
+import type { Connection } from "./connection.ts"
+import { column, plainBytes, sha256 } from "./ids.ts"
+import { lockAccount } from "./locks.ts"
+import type { Database, KeysTable, StateTable } from "./schema.ts"
+
+/** The seen texts of one namespace. */
+export function seenOn(link: Connection, namespace: string): SeenSet {
+  return {
+    claim: (key, carriedIn, options) =>
+      link.run(
+        "seen.claim",
+        async (db) => {
+          const [keyDigest, carriedInDigest] = [sha256(key), sha256(carriedIn)]
+          const taken = await db
+            .insertInto("seen")
+            .values({ namespace, key_digest: keyDigest, carried_in_digest: carriedInDigest })
+            .onConflict((conflict) => conflict.doNothing())
+            .returning("key_digest")
+            .executeTakeFirst()
+          if (taken !== undefined) return "first"
+          // Nothing ever deletes such a row.
+          const before = await db
+            .selectFrom("seen")
+            .select("carried_in_digest")
+            .where("namespace", "=", namespace)
+            .where("key_digest", "=", keyDigest)
+            .executeTakeFirstOrThrow()
+          return before.carried_in_digest.equals(carriedInDigest) ? "same-stanza" : "elsewhere"
+        },
+        options,
+      ),
+    async [Symbol.asyncDispose]() {},
+  }
+}
+
+/** The keys of one namespace. */
+export function keysOn(link: Connection, namespace: string): KeyStore {
+  return {
+    async *keysOf(owner, options) {
+      const rows = await link.run(
+        "keys.keysOf",
+        (db) =>
+          db
+            .selectFrom("keys")
+            .selectAll()
+            .where("namespace", "=", namespace)
+            .where("owner", "=", owner)
+            .orderBy("first_seen")
+            .orderBy("arrival")
+            .execute(),
+        options,
+      )
+      for (const row of rows) {
+        throwIfAborted(options)
+        yield knownKey(row)
+      }
+    },
+    async *owners(options) {
+      const { rows } = await link.run(
+        "keys.owners",
+        (db) =>
+          sql<{ owner: string }>`select owner from aurochs.keys where namespace = ${namespace}
+            group by owner order by owner collate "C"`.execute(db),
+        options,
+      )
+      for (const row of rows) {
+        throwIfAborted(options)
+        yield row.owner as BareJid
+      }
+    },
+    async put(key, options) {
+      const { owner, fingerprint, ...changing } = columnsOf(key)
+      await link.run(
+        "keys.put",
+        (db) =>
+          db
+            .insertInto("keys")
+            .values({ namespace, owner, fingerprint, ...changing })
+            .onConflict((conflict) => conflict.columns(["namespace", "owner", "fingerprint"]).doUpdateSet(changing))
+            .execute(),
+        options,
+      )
+    },
+    async remove(owner, fingerprint, options) {
+      await link.run(
+        "keys.remove",
+        (db) =>
+          db
+            .deleteFrom("keys")
+            .where("namespace", "=", namespace)
+            .where("owner", "=", owner)
+            .where("fingerprint", "=", fingerprint)
+            .execute(),
+        options,
+      )
+    },
+    async [Symbol.asyncDispose]() {},
+  }
+}
+
+/** The secret keys of one namespace. */
+export function secretsOn(link: Connection, namespace: string): SecretStore {
+  return {
+    load: (account, options) =>
+      link.run(
+        "secrets.load",
+        async (db) => {
+          const rows = await db
+            .selectFrom("secrets")
+            .select("bytes")
+            .where("namespace", "=", namespace)
+            .where("account", "=", account)
+            .orderBy("id")
+            .execute()
+          return rows.map((row) => plainBytes(row.bytes))
+        },
+        options,
+      ),
+    async save(account, secret, options) {
+      await link.transact(
+        "secrets.save",
+        async (db) => {
+          await lockAccount(db, "secrets", namespace, account)
+          await db
+            .insertInto("secrets")
+            .values({ namespace, account, digest: sha256(secret), bytes: column(secret) })
+            .onConflict((conflict) => conflict.doNothing())
+            .execute()
+        },
+        options,
+      )
+    },
+    async [Symbol.asyncDispose]() {},
+  }
+}
+
+/** The small values of one namespace. */
+export function stateOn(link: Connection, namespace: string): StateStore {
+  const random = cryptoRandom()
+  return {
+    get: (key, options) =>
+      link.run(
+        "state.get",
+        async (db) => {
+          const row = await db
+            .selectFrom("state")
+            .select(["bytes", "version"])
+            .where("namespace", "=", namespace)
+            .where("key", "=", key)
+            .executeTakeFirst()
+          return row && { bytes: plainBytes(row.bytes), version: row.version }
+        },
+        options,
+      ),
+    put: (key, value, options) =>
+      link.run(
+        "state.put",
+        async (db) => {
+          // Random, so that a value that was deleted and made again never has an old version.
+          const changed = { bytes: column(value), version: randomId(random) }
+          const wanted = options?.ifVersion
+          const row = await (wanted === undefined || wanted === "absent"
+            ? insertState(db, { namespace, key, ...changed }, wanted === undefined)
+            : db
+                .updateTable("state")
+                .set(changed)
+                .where("namespace", "=", namespace)
+                .where("key", "=", key)
+                .where("version", "=", wanted)
+                .returning("version")
+                .executeTakeFirst())
+          return row === undefined ? { kind: "conflict" } : { kind: "stored", version: row.version }
+        },
+        options,
+      ),
+    async delete(key, options) {
+      await link.run(
+        "state.delete",
+        (db) => db.deleteFrom("state").where("namespace", "=", namespace).where("key", "=", key).execute(),
+        options,
+      )
+    },
+    async [Symbol.asyncDispose]() {},
+  }
+}
+
+function insertState(db: Database, row: Insertable<StateTable>, replace: boolean) {
+  const { bytes, version } = row
+  return db
+    .insertInto("state")
+    .values(row)
+    .onConflict((conflict) =>
+      replace ? conflict.columns(["namespace", "key"]).doUpdateSet({ bytes, version }) : conflict.doNothing(),
+    )
+    .returning("version")
+    .executeTakeFirst()
+}
+
+function columnsOf(key: KnownKey) {
+  return {
+    owner: key.owner,
+    fingerprint: key.fingerprint,
+    bytes: column(key.bytes),
+    first_seen: key.firstSeen,
+    source: key.source,
+    binds: key.binds,
+    announced: key.announced,
+    approval: key.approval,
+  }
+}
+
+function knownKey(row: Selectable<KeysTable>): KnownKey {
+  return {
+    owner: row.owner as BareJid,
+    fingerprint: row.fingerprint as Fingerprint,
+    bytes: plainBytes(row.bytes),
+    firstSeen: row.first_seen,
+    source: row.source,
+    binds: row.binds,
+    announced: row.announced,
+    approval: row.approval,
+  }
+}
