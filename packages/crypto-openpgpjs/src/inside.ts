@@ -13,6 +13,9 @@ export interface Inside {
   readonly maxPackets: number
 }
 
+/** What the library says of decrypted bytes that are no packets. */
+const NO_PACKETS = /Error during parsing|Unexpected end of packet/
+
 /** Why a message does not open. */
 export type Failure = ReturnType<typeof cannotDecrypt> | ReturnType<typeof badData>
 
@@ -31,7 +34,11 @@ export async function parsed(
   } catch (error) {
     if (isAurochsError(error, "BAD_DATA")) return error
     if (bound.exceeded()) return badData("message", "it exceeds maxPackets", "maxPackets")
-    return meaning(bound.failure() ?? (error instanceof Error ? error.message : ""))
+    // The library's text is only looked at, never passed on.
+    const text = bound.failure() ?? (error instanceof Error ? error.message : "")
+    if (!bound.started() && !NO_PACKETS.test(text)) return cannotDecrypt("damaged")
+    if (!/Maximum decompressed/.test(text)) return badData("message", "what it holds is not one OpenPGP message")
+    return badData("message", "it exceeds maxPlaintextBytes", "maxPlaintextBytes")
   }
 }
 
@@ -39,15 +46,4 @@ export async function parsed(
 export function parseClear(bytes: Uint8Array, inside: Inside): Promise<Content | Failure> {
   // A copy: the library keeps pointing into what it was given. Which packets are allowed, the quota says.
   return parsed(inside, (config) => pgp.PacketList.fromBinary(bytes.slice(), new Map(), config))
-}
-
-/** What the library's error means. Its text is only looked at, never passed on. */
-function meaning(text: string): Failure {
-  if (/Maximum decompressed/.test(text)) {
-    return badData("message", "it exceeds maxPlaintextBytes", "maxPlaintextBytes")
-  }
-  if (/Modification detected|[Aa]uthentication|session key|Decryption failed|ciphertext/.test(text)) {
-    return cannotDecrypt("damaged")
-  }
-  return badData("message", "what it holds is not one OpenPGP message")
 }

@@ -4,6 +4,8 @@ import * as pgp from "openpgp"
 export interface Quota {
   /** To parse with, once: it counts. */
   readonly config: pgp.Config
+  /** Did the parser get at any bytes? It does once the data was decrypted and its integrity was verified. */
+  started(): boolean
   /** Did the parser have to be stopped because there were too many packets? */
   exceeded(): boolean
   /** What the last packet that failed said: the parser itself only says that it was stopped. */
@@ -33,6 +35,7 @@ interface Parsed {
  */
 export function quota(config: pgp.Config, maxPackets: number): Quota {
   let left = maxPackets
+  let started = false
   let exceeded = false
   let compressed = false
   let failure: string | undefined
@@ -41,6 +44,7 @@ export function quota(config: pgp.Config, maxPackets: number): Quota {
     throw error
   }
   const take = () => {
+    started = true
     left--
     if (left >= 0) return
     exceeded = true
@@ -52,6 +56,7 @@ export function quota(config: pgp.Config, maxPackets: number): Quota {
     compressed = true
   }
   const refuse = () => {
+    started = true
     throw new Error("a packet that does not belong into a message")
   }
   const allowed = new Map<number, Allowed>()
@@ -79,6 +84,7 @@ export function quota(config: pgp.Config, maxPackets: number): Quota {
         throw new Error("the parser was stopped")
       },
     },
+    started: () => started,
     exceeded: () => exceeded,
     failure: () => failure,
   }

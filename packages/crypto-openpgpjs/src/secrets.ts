@@ -152,8 +152,9 @@ async function unlockPacket(
   }
   await step(
     () => packet.decrypt(passphrase),
+    // AEAD fails in as many words as there are implementations of it.
     (message) =>
-      /Incorrect key passphrase/.test(message)
+      /Incorrect key passphrase/.test(message) || (s2kUsage === 253 && !/reading MPIs/.test(message))
         ? cannotDecrypt("bad-passphrase")
         : badData("secret-key", "the secret part cannot be read"),
   )
