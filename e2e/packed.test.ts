@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url"
 import { afterAll, beforeAll, expect, it } from "vitest"
 import { goSendxmpp } from "./rig/gosendxmpp.ts"
 import { installPacked } from "./rig/packed.ts"
-import { eventually, runOrThrow, start } from "./rig/processes.ts"
+import { runOrThrow, start } from "./rig/processes.ts"
 import { type Prosody, startProsody } from "./rig/prosody.ts"
 
 // Outside the repository: nothing of it can be found from there.
@@ -53,13 +53,8 @@ it("the echo bot, run from the packed archives, answers go-sendxmpp", async () =
   const running = start(process.execPath, ["main.ts"], { cwd: bot, env })
   const listener = alice.listen()
   try {
-    // It is refused until the bot has made and announced its key.
-    await eventually("alice finds the bot's key", () =>
-      alice.send(jid, "anybody there?").then(
-        () => true,
-        () => undefined,
-      ),
-    )
+    await running.waitFor(/own key ready/)
+    await alice.send(jid, "anybody there?")
     const [line] = await listener.waitFor(/^.*you said anybody there\?.*$/m)
     expect(line).toContain(jid)
   } finally {
