@@ -4,6 +4,10 @@ import type { Certificate } from "@aurochs/core"
 export interface UserId {
   /** Verbatim, e.g. `xmpp:juliet@example.org` (XEP-0373 §8.5). */
   readonly text: string
+  /**
+   * Of the User ID alone, at `now`: whether the key has expired or was revoked is said of the key. `unsigned`: the owner
+   * never signed it, or not yet.
+   */
   readonly status: "valid" | "revoked" | "expired" | "unsigned"
 }
 
@@ -13,6 +17,7 @@ export interface CertificateInfo extends Certificate {
   readonly createdAt: Date
   /** Undefined: it does not expire. */
   readonly expiresAt?: Date | undefined
+  /** A revocation as compromised, or without a reason, is told whatever `now` is: it counts for all time. */
   readonly revokedAt?: Date | undefined
   /** Is there a key that may be encrypted to, now? */
   readonly canEncrypt: boolean

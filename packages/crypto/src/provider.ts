@@ -49,8 +49,10 @@ export interface CryptoProvider {
    */
   minimize(certificate: Uint8Array, options: CallOptions & { readonly keepUserId: string }): Promise<Certificate>
   /**
-   * The union of two copies of one certificate: newer self-signatures, revocations, subkeys.
+   * The union of two copies of one certificate: newer self-signatures, revocations, subkeys. User IDs that the owner
+   * never signed stay out.
    *
+   * @param b the second copy, or a revocation certificate as {@link Generated} has it
    * @throws {AurochsError} `BAD_DATA`, also if the primary keys differ
    */
   merge(a: Uint8Array, b: Uint8Array, options?: CallOptions): Promise<Certificate>
@@ -66,28 +68,53 @@ export interface CryptoProvider {
     secret: Uint8Array,
     options?: CallOptions & { readonly passphrase?: Uint8Array | undefined },
   ): Promise<SecretKey[]>
+  /**
+   * Makes a key: its primary key signs, a subkey is encrypted to.
+   *
+   * @throws {AurochsError} `CONFIGURATION` (`userId`, `expiresInMs`), `UNSUPPORTED` (the version)
+   */
   generate(spec: KeySpec, options?: CallOptions & At): Promise<Generated>
   /**
-   * Signs, then encrypts to every recipient; none is skipped.
+   * Signs, then encrypts to every recipient; none is skipped, and none is added: whoever wants to read it later gives
+   * a certificate of their own.
    *
-   * @throws {AurochsError} `NO_USABLE_KEY` naming each certificate that may not be encrypted to, or the signing key
+   * @throws {AurochsError} `NO_USABLE_KEY` naming each certificate that may not be encrypted to, or the signing key,
+   * with `expired`, `revoked`, `weak`, `not-yet-valid`, `no-user-id`, `no-encryption-key` or `no-sign-flag`; `owner` is
+   * read from the first one's `xmpp:` User ID and is `unknown@unknown.invalid` if it has none
    */
   signcrypt(
     plaintext: Uint8Array,
     options: CallOptions & At & { readonly recipients: readonly Certificate[]; readonly signWith: SecretKey },
   ): Promise<Uint8Array>
-  /** Encrypts without a signature. */
+  /**
+   * Encrypts without a signature.
+   *
+   * @throws {AurochsError} as `signcrypt`
+   */
   encrypt(
     plaintext: Uint8Array,
     options: CallOptions & At & { readonly recipients: readonly Certificate[] },
   ): Promise<Uint8Array>
-  /** Signs without encryption (an inline-signed OpenPGP message). */
+  /**
+   * Signs without encryption (an inline-signed OpenPGP message).
+   *
+   * @throws {AurochsError} as `signcrypt`
+   */
   sign(plaintext: Uint8Array, options: CallOptions & At & { readonly signWith: SecretKey }): Promise<Uint8Array>
   /**
-   * Decrypts and verifies in one reading: `plaintext` is exactly what the signatures were checked over.
+   * Decrypts and verifies in one reading: `plaintext` is exactly what the signatures were checked over (of a signature
+   * over text, RFC 9580 §5.2.1.2, up to the kind of its line endings).
    *
+   * A signature is judged at the time it was made: a key that expired, or was retired or superseded, since then still
+   * vouches for it. A key that was revoked as compromised, or without a reason, vouches for nothing.
+   *
+   * `BAD_DATA` is what is not one well-formed, integrity-protected binary message within the limits: armor, several
+   * messages, bytes around it. `CANNOT_DECRYPT` is `not-for-us`, or `damaged` where it was for us and does not open.
+   *
+   * @param options.decryptWith tried in this order; expired and revoked keys decrypt too
    * @param options.verifyWith the only certificates whose signatures can be `valid`
-   * @throws {AurochsError} `BAD_DATA` (`message`, with `limit`), `CANNOT_DECRYPT`, `UNSUPPORTED`
+   * @throws {AurochsError} `BAD_DATA` (`message`, with `limit`; `certificate` if one of `verifyWith` cannot be read),
+   * `CANNOT_DECRYPT`, `UNSUPPORTED`
    */
   open(
     message: Uint8Array,
@@ -106,10 +133,18 @@ export interface CryptoProvider {
 
 /** Changes to one's own key; each returns the new certificate. */
 export interface KeyLifecycle {
+  /**
+   * @param options.reason `superseded` and `retired` leave alone what was signed before, `compromised` does not; any
+   * other text is a comment on a revocation without a reason, which does not either (RFC 9580 §5.2.3.31)
+   */
   revoke(key: SecretKey, options?: CallOptions & At & { readonly reason?: string | undefined }): Promise<Certificate>
   /** @param options.expiresInMs milliseconds from `now`; undefined: never expires. The handle stays usable. */
   renew(key: SecretKey, options?: CallOptions & At & { readonly expiresInMs?: number | undefined }): Promise<SecretKey>
-  /** Signs another certificate's User ID. */
+  /**
+   * Signs another certificate's User ID.
+   *
+   * @throws {AurochsError} `BAD_DATA` if the User ID is not on it with a valid self-signature
+   */
   certify(
     certificate: Uint8Array,
     options: CallOptions & At & { readonly signWith: SecretKey; readonly userId: string },
@@ -121,11 +156,11 @@ export interface SecretTransfer {
   /** @param options.passphrase UTF-8 bytes, or `"none"` for S2K usage octet zero (R41). */
   export(key: SecretKey, options: CallOptions & { readonly passphrase: Uint8Array | "none" }): Promise<Uint8Array>
   /** @param options.password verbatim, UTF-8 */
-  encryptWithPassword(
-    plaintext: Uint8Array,
-    options: CallOptions & { readonly password: string },
-  ): Promise<Uint8Array>
-  /** @throws {AurochsError} `CANNOT_DECRYPT` (`bad-passphrase`), `BAD_DATA` with `limit` (S2K cost) */
+  encryptWithPassword(plaintext: Uint8Array, options: CallOptions & { readonly password: string }): Promise<Uint8Array>
+  /**
+   * @throws {AurochsError} `CANNOT_DECRYPT` (`bad-passphrase`, also for what was altered: a password message does not
+   * tell the two apart), `BAD_DATA` with `limit` (S2K cost)
+   */
   decryptWithPassword(
     message: Uint8Array,
     options: CallOptions & { readonly password: string; readonly limits?: Partial<Limits> | undefined },

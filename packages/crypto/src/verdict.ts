@@ -6,7 +6,11 @@ export type SignatureVerdict =
   /** The key was there and the arithmetic failed: somebody altered the text. */
   | { readonly kind: "invalid"; readonly certificate?: Fingerprint | undefined }
   /** No certificate given made it, or the engine cannot say. */
-  | { readonly kind: "unverified"; readonly reason: "unknown-key" | "undetermined"; readonly issuer?: string | undefined }
+  | {
+      readonly kind: "unverified"
+      readonly reason: "unknown-key" | "undetermined"
+      readonly issuer?: string | undefined
+    }
   /** The arithmetic is right or was not done, but this key's signatures do not count. */
   | {
       readonly kind: "unverified"
