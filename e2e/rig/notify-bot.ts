@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto"
 import { mkdir, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
+import { alertmanagerPayload } from "../demo/payload.ts"
 import { freePort, type Running, run, start } from "./processes.ts"
 import type { Prosody } from "./prosody.ts"
 
@@ -100,4 +101,33 @@ export function notifyBotOn(
     recipients: options.recipients.map((user) => ({ jid: `${user}@${prosody.domain}` })),
     databaseUrl: options.databaseUrl,
   })
+}
+
+/** One line of `queue list --json`. */
+export interface QueueEntry {
+  readonly recipient: string
+  readonly state: string
+  readonly because?: string
+}
+
+/** What waits in the bot's queue, as its own command tells it. */
+export async function queueOf(bot: NotifyBot): Promise<QueueEntry[]> {
+  const { stdout, stderr, code } = await bot.command("queue", "list", "--json")
+  if (code !== 0) throw new Error(stderr)
+  return stdout
+    .split("\n")
+    .filter(Boolean)
+    .map((line) => JSON.parse(line) as QueueEntry)
+}
+
+/** The demo's payload as another incident, with a text of its own. */
+export function incident(name: string, startsAt = "2026-11-23T03:00:00Z") {
+  const [alert] = alertmanagerPayload.alerts
+  const labels = { ...alert.labels, alertname: name }
+  return {
+    ...alertmanagerPayload,
+    groupKey: `{}:{alertname="${name}"}`,
+    groupLabels: { alertname: name },
+    alerts: [{ ...alert, labels, startsAt, annotations: { summary: `summary of ${name}` } }],
+  }
 }
