@@ -123,10 +123,11 @@ function asUrlHost(name: string): string {
   return url.hostname
 }
 
+/** Only an A-label that its U-label maps to: the URL parser lets `xn--` and `xn--a` pass. */
 function toUnicodeLabel(label: string): string {
   if (!label.startsWith("xn--")) return label
   const decoded = decodePunycode(label.slice(4))
-  if (decoded === undefined) throw bad("its domain is empty or malformed")
+  if (!decoded || asUrlHost(decoded) !== label) throw bad("its domain is empty or malformed")
   return decoded
 }
 

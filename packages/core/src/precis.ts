@@ -4,7 +4,10 @@ function mapWidth(text: string): string {
 }
 
 /** Letters, digits and marks that PRECIS's IdentifierClass allows (RFC 8264 §4.2), or printable ASCII. */
-const IDENTIFIER = /^[\x21-\x7e\p{Ll}\p{Lu}\p{Lo}\p{Lm}\p{Nd}\p{Mn}\p{Mc}]+$/u
+const IDENTIFIER = /^[\x21-\x7e\p{Ll}\p{Lu}\p{Lo}\p{Lm}\p{Nd}\p{Mn}\p{Mc}\u3007]+$/u
+/** Of these, what RFC 8264 takes away again: §9.13 invisible characters, §9.9 old Hangul, §9.6 exceptions. */
+const NOT_IDENTIFIER =
+  /[\p{Default_Ignorable_Code_Point}\u1100-\u11ff\ua960-\ua97f\ud7b0-\ud7ff\u0640\u07fa\u302e\u302f\u3031-\u3035\u303b]/u
 /** Visible characters, the rest of letters, numbers, punctuation, symbols, and spaces: FreeformClass (RFC 8264 §4.3). */
 const FREEFORM = /^[\x20-\x7e\p{L}\p{N}\p{M}\p{P}\p{S}\p{Zs}]+$/u
 const RTL = /[\p{Script=Hebrew}\p{Script=Arabic}\p{Script=Syriac}\p{Script=Thaana}\p{Script=Nko}]/u
@@ -23,7 +26,8 @@ function hasCompatibility(text: string): boolean {
  */
 export function usernameCaseMapped(text: string): string | undefined {
   const mapped = mapWidth(text).toLowerCase().normalize("NFC")
-  if (!IDENTIFIER.test(mapped) || hasCompatibility(mapped) || !directionIsClear(mapped)) return undefined
+  if (!IDENTIFIER.test(mapped) || NOT_IDENTIFIER.test(mapped)) return undefined
+  if (hasCompatibility(mapped) || !directionIsClear(mapped)) return undefined
   return mapped
 }
 

@@ -16,9 +16,15 @@ export function randomId(random: Random): string {
   return text
 }
 
-/** A uniformly distributed integer from `min` to `max`, both included; `max - min` below 2^32. */
+/**
+ * A uniformly distributed integer from `min` to `max`, both included.
+ *
+ * @throws {RangeError} if they are no safe integers, `min` is above `max`, or `max - min` is not below 2^32
+ */
 export function randomInteger(random: Random, min: number, max: number): number {
   const span = max - min + 1
+  if (!Number.isSafeInteger(min) || !Number.isSafeInteger(max) || span < 1 || span > 2 ** 32)
+    throw new RangeError("no range of at most 2^32 integers")
   const limit = Math.floor(2 ** 32 / span) * span
   for (;;) {
     const bytes = random.bytes(4)
