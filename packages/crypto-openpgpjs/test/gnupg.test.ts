@@ -6,7 +6,9 @@ import type { SecretKey } from "@aurochs/crypto"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { openpgpjs } from "../src/index.ts"
 
-const missing = spawnSync("gpg", ["--version"]).error === undefined ? undefined : "gpg is not installed"
+/** The system's program; where it is missing these tests are skipped and say so. */
+const GPG: string = "gpg"
+const missing = spawnSync(GPG, ["--version"]).error === undefined ? undefined : "gpg is not installed"
 const text = "<signcrypt xmlns='urn:xmpp:openpgp:0'>ünïcode\r\nand lines\n</signcrypt>"
 
 describe("GnuPG", () => {
@@ -16,13 +18,13 @@ describe("GnuPG", () => {
   let theirs: SecretKey
 
   const gpg = (args: readonly string[], input?: Uint8Array) =>
-    execFileSync("gpg", ["--batch", "--quiet", "--no-tty", "--trust-model", "always", ...args], {
+    execFileSync(GPG, ["--batch", "--quiet", "--no-tty", "--trust-model", "always", ...args], {
       env: { ...process.env, GNUPGHOME: home, LC_ALL: "C" },
       input,
       stdio: ["pipe", "pipe", "pipe"],
     })
   const status = (args: readonly string[], input: Uint8Array) =>
-    spawnSync("gpg", ["--batch", "--no-tty", "--trust-model", "always", "--status-fd", "2", ...args], {
+    spawnSync(GPG, ["--batch", "--no-tty", "--trust-model", "always", "--status-fd", "2", ...args], {
       env: { ...process.env, GNUPGHOME: home, LC_ALL: "C" },
       input,
     }).stderr.toString()
@@ -40,7 +42,7 @@ describe("GnuPG", () => {
 
   afterAll(() => {
     if (home === "") return
-    spawnSync("gpgconf", ["--kill", "all"], { env: { ...process.env, GNUPGHOME: home } })
+    spawnSync(`${GPG}conf`, ["--kill", "all"], { env: { ...process.env, GNUPGHOME: home } })
     rmSync(home, { recursive: true, force: true })
   })
 
