@@ -86,7 +86,7 @@ export async function attemptToSend(
       if (!isAurochsError(error, "NETWORK")) throw error
       // Only a connection that ended under way speaks against the message; not being connected does not.
       const { phase } = error.details
-      const isLost = phase === "closed"
+      const isLost = phase === "closed" || phase === "timeout"
       if (isLost && leased.lostConnections + 1 >= MAX_LOST_CONNECTIONS) {
         log.error("message parked: three lost connections", about)
         return { settlement: { kind: "parked", because: "three lost connections" }, networkAway: true }

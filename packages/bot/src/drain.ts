@@ -2,6 +2,7 @@ import { AurochsError, isAurochsError } from "@aurochs/core"
 import type { Leased, Settlement } from "@aurochs/storage"
 import { type Attempted, attemptToSend } from "./attempt.ts"
 import type { Bell } from "./bell.ts"
+import type { Bounces } from "./bounces.ts"
 import type { ContactKeys } from "./contact-keys.ts"
 import type { Link } from "./link.ts"
 import type { OwnKeys } from "./own-keys.ts"
@@ -27,6 +28,7 @@ export interface DrainOptions {
   readonly own: () => OwnKeys
   readonly contacts: ContactKeys
   readonly link: Link
+  readonly bounces: Bounces
   /** Rung when there may be something to send. */
   readonly bell: Bell
   /** Stop taking messages out; what is under way may finish. */
@@ -58,6 +60,7 @@ export async function drain(options: DrainOptions): Promise<void> {
       const { settlement, networkAway } = await attemptInTime(leased, options)
       if (networkAway) link.down()
       await settle(leased, settlement)
+      if (settlement.kind === "sent") await options.bounces.sent(settlement.stanzaId)
     } catch (error) {
       // The lease runs out, and it is tried again.
       log.error("outbox", { outboxId: leased.id, ...describeError(error) })

@@ -2,7 +2,7 @@ import { AurochsError, aborted, isAurochsError, type Session } from "@aurochs/co
 import { namespaces, publicKeysNode } from "@aurochs/xml"
 import type { Bell } from "./bell.ts"
 import type { BotOptions } from "./bot.ts"
-import { createBounces } from "./bounces.ts"
+import { type Bounces, createBounces } from "./bounces.ts"
 import { contactKeys } from "./contact-keys.ts"
 import { drain } from "./drain.ts"
 import type { Registry } from "./handlers.ts"
@@ -139,6 +139,7 @@ async function live(
     lanes,
     hardStop,
   })
+  const bounces = createBounces(parts, outboxBell.ring)
   late = lateKeys(parts, contacts, incomings)
   await run.onReady(own).catch((error: unknown) => parts.log.error("onReady", describeError(error)))
 
@@ -148,8 +149,8 @@ async function live(
     onContact: (owner: string) => wake(owner),
   }
   await Promise.all([
-    loop(drain({ parts, own: currentOwn, contacts, link, bell: outboxBell, stop, hardStop })),
-    loop(receive(parts, incomings, outboxBell, stop)),
+    loop(drain({ parts, own: currentOwn, contacts, link, bounces, bell: outboxBell, stop, hardStop })),
+    loop(receive(parts, incomings, bounces, stop)),
     loop(followKeyChanges(parts, contacts, hooks, { signal: stop })),
     loop(keeper.watch(ownBell, { signal: stop })),
     loop(late.revisit({ signal: stop })),
@@ -157,8 +158,7 @@ async function live(
 }
 
 /** What a crash left unhandled first, then what comes. */
-async function receive(parts: Parts, incomings: Incomings, outboxBell: Bell, stop: AbortSignal): Promise<void> {
-  const bounces = createBounces(parts, outboxBell.ring)
+async function receive(parts: Parts, incomings: Incomings, bounces: Bounces, stop: AbortSignal): Promise<void> {
   for await (const entry of parts.storage.archive.unhandled(parts.account, { signal: stop })) {
     await incomings.resume(entry)
   }
