@@ -1,14 +1,5 @@
-// RFC 6120 §8 (stanzas, errors), XEP-0359 v0.7.0 (stanza ids).
-import {
-  type AurochsErrorDetails,
-  type BareJid,
-  childElement,
-  childElements,
-  element,
-  sameBareJid,
-  textOf,
-  type XmlElement,
-} from "@aurochs/core"
+// RFC 6120 §8, stanzas and their errors. https://www.rfc-editor.org/rfc/rfc6120#section-8
+import { type AurochsErrorDetails, childElement, childElements, element, textOf, type XmlElement } from "@aurochs/core"
 import { namespaces } from "./namespaces.ts"
 
 type ErrorType = AurochsErrorDetails["STANZA_ERROR"]["type"]
@@ -52,12 +43,4 @@ export function iq(
   child?: XmlElement,
 ): XmlElement {
   return element("iq", namespaces.client, { ...attributes }, child === undefined ? [] : [child])
-}
-
-/** The id that this account's own archive gave a stanza (XEP-0359 §3); ids given by others are not looked at. */
-export function stanzaIdOf(stanza: XmlElement, by: BareJid): string | undefined {
-  const own = childElements(stanza, "stanza-id", namespaces.stanzaId).filter((child) =>
-    sameBareJid(child.attributes.by ?? "", by),
-  )
-  return own.length === 1 ? own[0]?.attributes.id || undefined : undefined
 }

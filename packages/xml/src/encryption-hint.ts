@@ -1,5 +1,5 @@
-// XEP-0380 v0.4.0 (EME) and XEP-0334 v1.0.0 (hints). https://xmpp.org/extensions/xep-0380.html
-import { element, type XmlElement } from "@aurochs/core"
+// XEP-0380 v0.4.0, Explicit Message Encryption. https://xmpp.org/extensions/xep-0380.html
+import { element } from "@aurochs/core"
 import { type Codec, expectElement } from "./codec.ts"
 import { badXml } from "./limits.ts"
 import { namespaces } from "./namespaces.ts"
@@ -23,9 +23,4 @@ export const encryptionHint: Codec<EncryptionHint> = {
     if (!namespace) throw badXml("an <encryption/> without namespace")
     return { namespace, name }
   },
-}
-
-/** `<store/>`: the archive should keep this message (XEP-0374 §3.2, I13). */
-export function storeHint(): XmlElement {
-  return element("store", namespaces.hints)
 }
