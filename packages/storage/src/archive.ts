@@ -36,6 +36,7 @@ export interface EntryVerdict {
 /** A message in the archive. */
 export interface ArchiveEntry extends NewEntry {
   readonly id: ArchiveId
+  /** The handlers have had it; true from the beginning for what we sent. */
   readonly handled: boolean
 }
 
@@ -59,18 +60,26 @@ export interface ArchiveQuery {
 /** What was sent and received, as ciphertext, for as long as the operator likes. */
 export interface Archive extends AsyncDisposable {
   /**
+   * Keeps a message as it was carried, before anybody acts on it.
+   *
    * Durable when it resolves. Idempotent on (account, direction, SHA-256 of the OpenPGP bytes, or of the stanza where
-   * there are none): the second time gives the id of the first and `isNew: false`, and changes nothing.
+   * there are none; see {@link entryDigest}): the second time gives the id of the first and `isNew: false`, and changes
+   * nothing.
+   *
+   * @throws {AurochsError} `STORAGE`, `ABORTED`, as every other call here
    */
   append(entry: NewEntry, options?: CallOptions): Promise<{ readonly id: ArchiveId; readonly isNew: boolean }>
+  /** Undefined: there is no such entry, or it was removed. */
   get(id: ArchiveId, options?: CallOptions): Promise<ArchiveEntry | undefined>
+  /** One entry at a time is in memory. Entries that are removed meanwhile are left out. */
   read(query: ArchiveQuery, options?: CallOptions): AsyncIterable<ArchiveEntry>
-  /** Also later, when a sender's key arrived. An unknown id changes nothing. */
+  /** Replaces the verdict; also later, when a sender's key arrived. An unknown id changes nothing. */
   setVerdict(id: ArchiveId, verdict: EntryVerdict, options?: CallOptions): Promise<void>
-  /** The handlers have had it. */
+  /** The handlers have had it. An unknown id changes nothing. */
   markHandled(id: ArchiveId, options?: CallOptions): Promise<void>
   /** Incoming entries that a crash left unhandled, oldest first. */
   unhandled(account: BareJid, options?: CallOptions): AsyncIterable<ArchiveEntry>
+  /** The number of those that were there. The same message may be appended again afterwards, under another id. */
   remove(ids: readonly ArchiveId[], options?: CallOptions): Promise<number>
   /** Removes the oldest entries marked `stranger` until at most this many entries and bytes (stanza as JSON) of them remain; the number removed. */
   boundStrangers(

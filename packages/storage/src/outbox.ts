@@ -21,7 +21,7 @@ export interface Leased extends NewOutboxEntry {
   readonly attempts: number
   /** How many of them ended with a lost connection. */
   readonly lostConnections: number
-  /** Give it back to {@link Outbox.settle}: a lease that ran out settles nothing. */
+  /** Give it back to {@link Outbox.settle}: it settles nothing once somebody else has leased the message. */
   readonly lease: string
 }
 
@@ -60,7 +60,12 @@ export type Settlement =
  * leave in the order in which they came: a waiting or leased one holds back those behind it, a parked one does not.
  */
 export interface Outbox extends AsyncDisposable {
-  /** All or none, durable when it resolves. */
+  /**
+   * All or none, durable when it resolves.
+   *
+   * @returns the id of each entry, in their order
+   * @throws {AurochsError} `STORAGE` (nothing is known to have been entered: the same call again is safe), `ABORTED`
+   */
   enqueue(entries: readonly NewOutboxEntry[], options?: CallOptions): Promise<OutboxId[]>
   /**
    * Leases the first message of each recipient whose time has come, oldest first. A lease that ran out (a crash) makes
@@ -77,7 +82,13 @@ export interface Outbox extends AsyncDisposable {
       readonly limit: number
     },
   ): Promise<Leased[]>
-  /** `lost`: the lease had run out, nothing was changed. */
+  /**
+   * Tells how the attempt ended. The lease counts, not the time: one that ran out while nobody else claimed the message
+   * still settles it, because the message may have been sent.
+   *
+   * @returns `lost`: the lease had run out and somebody else has leased it, or it was dropped or settled; nothing was
+   *   changed
+   */
   settle(
     leased: { readonly id: OutboxId; readonly lease: string },
     result: Settlement,
@@ -97,12 +108,13 @@ export interface Outbox extends AsyncDisposable {
   forgetSent(account: BareJid, before: Date, options?: CallOptions): Promise<number>
   /** Makes a recipient's waiting messages (or everybody's) claimable at once: a key or the server came back. */
   wake(account: BareJid, options?: CallOptions & { readonly recipient?: BareJid | undefined }): Promise<void>
-  /** Puts a parked message back into its place in the line. */
+  /** Puts parked messages back into their places in the line; the number of them. */
   unpark(ids: readonly OutboxId[], options?: CallOptions): Promise<number>
   /** Oldest first; what was sent only if asked for. */
   list(
     account: BareJid,
     options?: CallOptions & { readonly includeSent?: boolean | undefined },
   ): AsyncIterable<OutboxEntry>
+  /** Forgets messages altogether, their keys too; the number of them. */
   drop(ids: readonly OutboxId[], options?: CallOptions): Promise<number>
 }

@@ -24,6 +24,12 @@ export function damaged(operation: string, path: string, what: string, cause?: u
   return new AurochsError("STORAGE", `${path} is damaged: ${what}`, { operation }, { cause })
 }
 
+/** The error of a line that cannot be read. What JSON.parse says is left out: it quotes the text. */
+export function damagedLine(operation: string, path: string, start: number, error: unknown): AurochsError<"STORAGE"> {
+  const what = `the line at byte ${start} cannot be read`
+  return damaged(operation, path, what, error instanceof Malformed ? error : undefined)
+}
+
 /** Runs file operations; whatever fails becomes a `STORAGE` error that names the file. */
 export async function guarded<R>(operation: string, path: string, task: () => Promise<R>): Promise<R> {
   try {

@@ -5,7 +5,7 @@ import type { Change, Row, Table, TableShape, Transaction } from "../backing.ts"
 import { fields, list, Malformed, optional, text } from "../json.ts"
 import { queue } from "../queue.ts"
 import { idAfter, isId, rowSet } from "../rows.ts"
-import { damaged, guarded, isTorn, type Line, readLines, replaceFile, statOf, syncFolder } from "./io.ts"
+import { damaged, damagedLine, guarded, isTorn, type Line, readLines, replaceFile, statOf, syncFolder } from "./io.ts"
 import type { Lock } from "./lock.ts"
 
 const format = 1
@@ -63,7 +63,7 @@ export function journalTable<T extends Row>(place: JournalPlace, shape: TableSha
       records += put.length + drop.length
     } catch (error) {
       if (!(error instanceof SyntaxError) && !(error instanceof Malformed)) throw error
-      throw damaged(operation, path, `the line at byte ${line.start} cannot be read`, error)
+      throw damagedLine(operation, path, line.start, error)
     }
   }
 

@@ -4,7 +4,7 @@ import { throwIfAborted } from "@aurochs/core"
 import type { Lines } from "../backing.ts"
 import { type JsonFormat, Malformed } from "../json.ts"
 import { queue } from "../queue.ts"
-import { damaged, fileMode, guarded, isAbsent, isTorn, readLines, syncFolder } from "./io.ts"
+import { damagedLine, fileMode, guarded, isAbsent, isTorn, readLines, syncFolder } from "./io.ts"
 import type { JournalPlace } from "./journal.ts"
 
 /** Lines of JSON in one file. Nothing of it stays in memory. */
@@ -79,6 +79,6 @@ function parsed<T>(operation: string, path: string, text: string, start: number,
     return format.read(JSON.parse(text), "line")
   } catch (error) {
     if (!(error instanceof SyntaxError) && !(error instanceof Malformed)) throw error
-    throw damaged(operation, path, `the line at byte ${start} cannot be read`, error)
+    throw damagedLine(operation, path, start, error)
   }
 }
