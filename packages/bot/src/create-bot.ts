@@ -4,7 +4,7 @@ import type { OutboxId } from "@aurochs/storage"
 import { createBell } from "./bell.ts"
 import type { Bot, BotOptions, BotStatus, CommandOptions, OutgoingText } from "./bot.ts"
 import type { Context, Handler } from "./context.ts"
-import { addCommand, createRegistry, type Registry } from "./handlers.ts"
+import { addCommand, createRegistry } from "./handlers.ts"
 import { createLink } from "./link.ts"
 import { consoleLogger } from "./logger.ts"
 import type { AnyMiddleware } from "./middleware.ts"
@@ -117,7 +117,7 @@ export function createBot(options: BotOptions): Bot<Context> {
         await runBot({
           parts: await parts(),
           keeper,
-          registry: registry satisfies Registry,
+          registry,
           link,
           outboxBell,
           ownBell,

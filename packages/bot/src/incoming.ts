@@ -128,7 +128,8 @@ export function createIncomings(options: IncomingOptions): Incomings {
 
   /** The verdict is set last: while the old one stands, the entry is opened again after a crash. */
   const processAgain = async (task: Task, before: EntryVerdict) => {
-    const opened = await openTask(task, false)
+    // Of the unverified the keys were read just now; those with an implausible time nobody has looked up yet.
+    const opened = await openTask(task, before.reason === "time")
     if (opened.kind === "nothing") return
     const { message } = opened
     const verdict = verdictOf(message)

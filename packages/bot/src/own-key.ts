@@ -1,4 +1,4 @@
-import { type CallOptions, isAurochsError, sameBareJid, throwIfAborted } from "@aurochs/core"
+import { type CallOptions, isAurochsError, throwIfAborted } from "@aurochs/core"
 import type { SecretKey } from "@aurochs/crypto"
 import { checkOwnKey, findUserId, type OwnKey, prepareOwnKey } from "@aurochs/keys"
 import type { Bell } from "./bell.ts"
@@ -143,9 +143,4 @@ export function ownKeyKeeper(
 function isPassing(error: unknown): boolean {
   if (isAurochsError(error, "NETWORK") || isAurochsError(error, "BACKEND")) return true
   return isAurochsError(error, "STANZA_ERROR") && error.details.type === "wait"
-}
-
-/** Is this the bot's own account? */
-export function isOwnAccount(parts: Parts, owner: string): boolean {
-  return sameBareJid(parts.account, owner)
 }

@@ -1,7 +1,7 @@
-import type { KnownKey, XmlElement } from "@aurochs/core"
+import { element, type KnownKey, type XmlElement } from "@aurochs/core"
 import type { Incoming } from "@aurochs/message"
 import type { ArchiveEntry } from "@aurochs/storage"
-import { openpgpElement } from "@aurochs/xml"
+import { namespaces, openpgpElement } from "@aurochs/xml"
 import { afterEach, describe, expect, test } from "vitest"
 import type { Bot, BotOptions, Context } from "../src/index.ts"
 import { testClock } from "./clock.ts"
@@ -87,7 +87,6 @@ describe("A30: nothing that fails is answered", () => {
       flipped(good),
       changed(await juliet.sealed(botJid, to, "from another"), { from: mallory.jid }),
       await juliet.sealed(juliet.jid, to, "to another"),
-      await juliet.sealed(botJid, to, "old", { now: new Date(Date.now() - 8 * 86_400_000) }),
       await juliet.sealed(botJid, juliet.key.certificate, "not for the bot"),
       { ...good, children: [...good.children, ...good.children.slice(-1)] },
       {
@@ -103,7 +102,6 @@ describe("A30: nothing that fails is answered", () => {
     expect(fromBot()).toEqual([])
     expect(observed.map(({ kind }) => kind).sort()).toEqual([
       "plaintext",
-      "rejected",
       "rejected",
       "rejected",
       "rejected",
@@ -310,7 +308,7 @@ describe("strangers", () => {
     await quiet(bot, 1)
     const sample = await juliet.sealed(botJid, bot.certificate, "x")
     for (let n = 0; n < 130; n++) {
-      const text = openpgpElement.write(new TextEncoder().encode(`not OpenPGP ${n}`))
+      const text = element("openpgp", namespaces.openpgp, {}, [btoa(`not OpenPGP ${n}`)])
       const stanza = { ...sample, children: [...sample.children.slice(0, -1), text] }
       world.account(botJid).deliver(changed(stanza, { from: `stranger${n % 7}@example.net`, id: `s${n}`, to: botJid }))
     }

@@ -1,0 +1,124 @@
+import { bareJid, fingerprint } from "@aurochs/core"
+import { memoryStorage } from "@aurochs/storage"
+import { pubkey, publicKeyNode, publicKeysList, publicKeysNode } from "@aurochs/xml"
+import { describe, expect, test } from "vitest"
+import { createBot } from "../src/index.ts"
+import { testClock } from "./clock.ts"
+import { createPeer, provider } from "./peers.ts"
+import { botJid, eventually, keepingLogger, lastingStorage, startBot } from "./setup.ts"
+import { createWorld, type World } from "./world.ts"
+
+function listed(world: World) {
+  const item = world.account(botJid).pep.nodes.get(publicKeysNode)?.item
+  const payload = item?.children.find((child) => typeof child !== "string")
+  return payload === undefined || typeof payload === "string"
+    ? []
+    : publicKeysList.read(payload).map((entry) => entry.fingerprint)
+}
+
+function runOnce(world: World, options: Partial<Parameters<typeof createBot>[0]> = {}) {
+  const bot = createBot({
+    transport: world.connect(botJid),
+    provider,
+    storage: lastingStorage(),
+    log: keepingLogger(),
+    ...options,
+  })
+  return bot.run({ signal: AbortSignal.timeout(3000) })
+}
+
+describe("own key at start", () => {
+  test("R53: none held, none listed: one is made, saved, announced, and used again", async () => {
+    const world = createWorld()
+    const storage = lastingStorage()
+    const first = await startBot(world, () => {}, { storage, dispose: false })
+    expect(listed(world)).toEqual([first.certificate.fingerprint])
+    await first.stop()
+    const second = await startBot(world, () => {}, { storage })
+    expect(second.certificate.fingerprint).toBe(first.certificate.fingerprint)
+    expect(listed(world)).toEqual([first.certificate.fingerprint])
+    await second.stop()
+  })
+
+  test("a storage that forgets, `require`, and a key that is held elsewhere refuse, each with what to do", async () => {
+    await expect(runOnce(createWorld(), { storage: memoryStorage() })).rejects.toMatchObject({ code: "CONFIGURATION" })
+    await expect(runOnce(createWorld(), { ownKey: "require" })).rejects.toMatchObject({
+      code: "CONFIGURATION",
+      message: expect.stringContaining("aurochs key"),
+    })
+    const world = createWorld()
+    world.account(botJid).pep.put(publicKeysNode, publicKeysList.write([{ fingerprint: fingerprint("AB".repeat(20)) }]))
+    await expect(runOnce(world)).rejects.toMatchObject({ message: expect.stringContaining("aurochs key import") })
+  })
+
+  test("the passphrase is asked once and protects the key", async () => {
+    const world = createWorld()
+    const storage = lastingStorage()
+    let asked = 0
+    const passphrase = () => {
+      asked += 1
+      return new TextEncoder().encode("correct horse")
+    }
+    await startBotWith({ passphrase })
+    expect(asked).toBe(1)
+    const [secret] = await storage.secrets.load(botJid)
+    await expect(provider.importSecret(secret ?? new Uint8Array())).rejects.toMatchObject({ code: "KEY_LOCKED" })
+    await expect(runOnce(world, { storage, dispose: false })).rejects.toMatchObject({ code: "KEY_LOCKED" })
+    const wrong = () => new TextEncoder().encode("wrong")
+    await expect(runOnce(world, { storage, dispose: false, passphrase: wrong })).rejects.toMatchObject({
+      code: "CANNOT_DECRYPT",
+    })
+
+    async function startBotWith(options: { passphrase: () => Uint8Array }) {
+      const stopping = new AbortController()
+      const transport = world.connect(botJid)
+      const bot = createBot({ transport, provider, storage, log: keepingLogger(), dispose: false, ...options })
+      bot.onReady(() => stopping.abort())
+      await bot.send("juliet@example.org", "x", { signal: AbortSignal.timeout(1) }).catch(() => {})
+      await bot.run({ signal: stopping.signal })
+    }
+  })
+})
+
+describe("own key while running", () => {
+  test("R47, R48, A33: a key that disappears from the list is merged back, foreign entries stay", async () => {
+    const clock = testClock()
+    const world = createWorld()
+    const bot = await startBot(world, () => {}, { clock })
+    const foreign = fingerprint("CD".repeat(20))
+    world.account(botJid).pep.put(publicKeysNode, publicKeysList.write([{ fingerprint: foreign }]))
+    await eventually(() => expect(listed(world)).toEqual([foreign, bot.certificate.fingerprint]))
+    expect(bot.log.lines.filter(({ level }) => level === "warn").map(({ message }) => message)).toContain(
+      "the own key list names keys of others",
+    )
+    // The other client throws it out again: now there is a pause.
+    world.account(botJid).pep.put(publicKeysNode, publicKeysList.write([{ fingerprint: foreign }]))
+    await eventually(() => expect(bot.log.lines.at(-2)).toMatchObject({ fields: { now: "postponed" } }))
+    expect(listed(world)).toEqual([foreign])
+    await clock.advance(61_000)
+    await eventually(() => expect(listed(world)).toEqual([foreign, bot.certificate.fingerprint]))
+    await bot.stop()
+  })
+
+  test("R4: a foreign key in the own list is never encrypted to", async () => {
+    const world = createWorld()
+    const juliet = await createPeer(world, "juliet")
+    const bot = await startBot(world)
+    const { key } = await provider.generate({ userId: `xmpp:${bareJid(botJid)}` })
+    const { pep } = world.account(botJid)
+    const entries = [{ fingerprint: bot.certificate.fingerprint }, { fingerprint: key.certificate.fingerprint }]
+    pep.put(publicKeyNode(key.certificate.fingerprint), pubkey.write(key.certificate.bytes))
+    pep.put(publicKeysNode, publicKeysList.write(entries))
+    await bot.bot.send(juliet.jid, "hello")
+    const heard = await juliet.hear(botJid, bot.certificate)
+    expect(heard).toMatchObject({ kind: "secure" })
+    const { openpgpBytesOf } = await import("@aurochs/message")
+    const bytes = openpgpBytesOf(world.sent.at(-1) as never) ?? new Uint8Array()
+    await expect(provider.open(bytes, { decryptWith: [key], verifyWith: [] })).rejects.toMatchObject({
+      code: "CANNOT_DECRYPT",
+    })
+    await bot.stop()
+    const audited = await Array.fromAsync(bot.storage.audit.read({ account: botJid }))
+    expect(audited.map(({ kind }) => kind)).toContain("own-list-foreign-key")
+  })
+})
