@@ -1,6 +1,6 @@
 // What the scripts share. No dependencies: bootstrap.mjs runs before there are any, on Node 20 or later.
 import { spawn } from "node:child_process"
-import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 
@@ -94,20 +94,24 @@ export function readOr(file, otherwise) {
 }
 
 /**
+ * When a file was changed, in milliseconds; 0 if it is not there.
+ *
+ * @param {string} file
+ * @returns {number}
+ */
+export function modifiedAt(file) {
+  return statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0
+}
+
+/**
  * When the newest file below these folders was changed, in milliseconds; 0 if there is none.
  *
  * @param {readonly string[]} folders
  * @returns {number}
  */
 export function newest(folders) {
-  const times = folders.flatMap((folder) => {
-    try {
-      return readdirSync(folder, { recursive: true, encoding: "utf8" }).map(
-        (name) => statSync(join(folder, name)).mtimeMs,
-      )
-    } catch {
-      return []
-    }
-  })
-  return times.reduce((a, b) => Math.max(a, b), 0)
+  const files = folders
+    .filter((folder) => existsSync(folder))
+    .flatMap((folder) => readdirSync(folder, { recursive: true, encoding: "utf8" }).map((name) => join(folder, name)))
+  return files.map(modifiedAt).reduce((a, b) => Math.max(a, b), 0)
 }

@@ -3,24 +3,28 @@
 import { spawnSync } from "node:child_process"
 import { existsSync, readdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { alone, become, newest, readOr, root } from "./lib.mjs"
+import { alone, become, modifiedAt, newest, readOr, root } from "./lib.mjs"
 
 const main = join(root, "apps", "cli", "dist", "main.js")
 const stamp = join(root, "node_modules", ".aurochs-cli")
 
-/** Every folder whose change asks for a build. */
-function sources() {
-  const packages = readdirSync(join(root, "packages")).map((name) => join(root, "packages", name, "src"))
-  return [...packages, join(root, "apps", "cli", "src")]
-}
+/** The folders whose change asks for a build. */
+const folders = [
+  ...readdirSync(join(root, "packages")).map((name) => join(root, "packages", name)),
+  join(root, "apps", "cli"),
+]
+const changedAt = () => newest(folders.map((folder) => join(folder, "src")))
 
+/** After a build from here the stamp says so; after one from elsewhere the compiler's own notes are the newer ones. */
 function isBuilt() {
-  return existsSync(main) && Number(readOr(stamp, "0")) >= newest(sources())
+  if (!existsSync(main)) return false
+  const isNewer = (folder) => newest([join(folder, "src")]) <= modifiedAt(join(folder, "dist", ".tsbuildinfo"))
+  return Number(readOr(stamp, "0")) >= changedAt() || folders.every(isNewer)
 }
 
 function build() {
   if (isBuilt()) return
-  const changed = newest(sources())
+  const changed = changedAt()
   const turbo = join(root, "node_modules", "turbo", "bin", "turbo")
   const args = [turbo, "run", "build", "--filter", "@aurochs/cli...", "--output-logs=errors-only"]
   const run = spawnSync(process.execPath, args, { cwd: root, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] })
