@@ -34,6 +34,11 @@ export interface BotOptions {
    * answered that there is no key, and of whom none was ever known; each such message is marked.
    */
   readonly encryption?: "require" | "opportunistic" | undefined
+  /**
+   * True: no other process sends for this account, so what a crash left half-sent is taken up at the start. False (by
+   * default): it is taken up when its lease has run out, two minutes after the crash.
+   */
+  readonly exclusive?: boolean | undefined
   /** What a command starts with; `!` by default. */
   readonly commandPrefix?: string | undefined
   /** Replies to one peer in a minute; 30 by default (attack A31). */

@@ -16,7 +16,7 @@ import type { OwnKeyKeeper } from "./own-key.ts"
 import type { OwnKeys } from "./own-keys.ts"
 import type { Parts } from "./parts.ts"
 import { replyBound } from "./replies.ts"
-import { describeError } from "./retrying.ts"
+import { describeError, retrying } from "./retrying.ts"
 
 /** Messages that may wait for their handlers before the transport is slowed down. */
 const MAX_QUEUED = 64
@@ -139,6 +139,10 @@ async function live(
     lanes,
     hardStop,
   })
+  if (options.exclusive === true) {
+    const { clock, log, storage, account } = parts
+    await retrying(() => storage.outbox.release(account, { signal: stop }), { clock, log, what: "outbox", attempts: 4 })
+  }
   const bounces = createBounces(parts, outboxBell.ring)
   late = lateKeys(parts, contacts, incomings)
   await run.onReady(own).catch((error: unknown) => parts.log.error("onReady", describeError(error)))

@@ -1,5 +1,6 @@
 import {
   AurochsError,
+  aborted,
   type BareJid,
   bareJid,
   type CallOptions,
@@ -100,9 +101,11 @@ export function createWorld(): World {
 
   const online = (account: Inside) => [...account.clients].filter((client) => client.isOnline)
 
-  const notify = (from: BareJid, node: string) => {
+  const notify = (from: BareJid, name: string) => {
+    const node = accountOf(from).pep.nodes.get(name)
+    const event = node?.config["pubsub#deliver_payloads"] === "false" ? { from } : { from, item: node?.item }
     for (const account of accounts.values()) {
-      for (const client of online(account)) for (const queue of client.events.get(node) ?? []) queue.push({ from })
+      for (const client of online(account)) for (const queue of client.events.get(name) ?? []) queue.push(event)
     }
   }
 
@@ -146,7 +149,8 @@ export function createWorld(): World {
 
   function connect(account: Inside, resource: string): Client {
     const full = `${account.jid}/${resource}`
-    const sessions = createQueue<Session>()
+    const sessions = new Set<Queue<Session>>()
+    const session = { self: full, resumed: false, secure: true }
     const lifetime = new AbortController()
     const waiters = new Set<() => void>()
     const features = new Map<string, number>()
@@ -164,7 +168,7 @@ export function createWorld(): World {
       online() {
         if (!isStarted || account.isAway || connection.isOnline || lifetime.signal.aborted) return
         connection.isOnline = true
-        sessions.push({ self: full, resumed: false, secure: true })
+        for (const queue of sessions) queue.push(session)
         for (const entry of [...account.unkept]) {
           account.unkept.delete(entry)
           hand(account, connection, entry.stanza, "mam", entry.stampedAt)
@@ -210,11 +214,20 @@ export function createWorld(): World {
         },
         [Symbol.iterator]: () => features.keys(),
       } as unknown as ReadonlySet<string>,
-      sessions(options) {
+      async *sessions(options) {
         begin()
-        return sessions.values(options)
+        const queue = createQueue<Session>()
+        if (connection.isOnline) queue.push(session)
+        if (lifetime.signal.aborted) queue.end()
+        sessions.add(queue)
+        try {
+          yield* queue.values(options)
+        } finally {
+          sessions.delete(queue)
+        }
       },
       async send(stanza, options) {
+        serializeXml(stanza)
         await connected(options)
         const stamped = { ...stanza, attributes: { ...stanza.attributes, from: full } }
         sent.push(stamped)
@@ -241,7 +254,7 @@ export function createWorld(): World {
         }
         const to = request.attributes.to ?? account.jid
         requests.push({ from: account.jid, to: toBareJid(to), request })
-        const answer = await answerOf(request, to)
+        const answer = await inTime(answerOf(request, to), timeoutMs, options)
         const error = readStanzaError(answer)
         if (error === undefined) return answer
         const { condition, type, application } = error
@@ -282,7 +295,7 @@ export function createWorld(): World {
         lifetime.abort()
         connection.isOnline = false
         account.clients.delete(connection)
-        sessions.end()
+        for (const queue of sessions) queue.end()
         connection.inbox.end()
         for (const queues of connection.events.values()) for (const queue of queues) queue.end()
         wakeAll()
@@ -300,20 +313,42 @@ export function createWorld(): World {
       }
       const stamped = { ...request, attributes: { ...request.attributes, from: full } }
       if (childElement(request, "query", namespaces.discoInfo) !== undefined) {
-        const shown = [...receiver.features.keys()].map((name) =>
+        const shown = [namespaces.discoInfo, ...receiver.features.keys()].map((name) =>
           element("feature", namespaces.discoInfo, { var: name }),
         )
         return iq({ type: "result" }, element("query", namespaces.discoInfo, {}, shown))
       }
       const [query] = childElements(request)
+      if (query?.namespace === namespaces.ping) return iq({ type: "result" })
       for (const { namespace, name, handle } of receiver.handlers) {
         if (query?.namespace !== namespace || query.name !== name) continue
-        const answer = await handle(stamped)
-        if (answer !== undefined) return answer
+        try {
+          const answer = await handle(stamped)
+          const attributes = { type: "result", from: to, to: full }
+          if (answer !== undefined) return { ...iq({ type: "result" }, answer), attributes }
+        } catch {
+          return failure("internal-server-error", "wait")
+        }
       }
       return failure("service-unavailable", "cancel")
     }
   }
 
   return world
+}
+
+/** The answer, or why the caller does not wait for it any more. */
+async function inTime(answer: Promise<XmlElement>, timeoutMs: number, options?: CallOptions): Promise<XmlElement> {
+  const { promise, reject } = Promise.withResolvers<never>()
+  const late = () => reject(new AurochsError("NETWORK", "no answer in time", { phase: "timeout" }))
+  const timer = setTimeout(late, timeoutMs)
+  const onAbort = () => reject(aborted(options?.signal))
+  options?.signal?.addEventListener("abort", onAbort, { once: true })
+  if (options?.signal?.aborted) onAbort()
+  try {
+    return await Promise.race([answer, promise])
+  } finally {
+    clearTimeout(timer)
+    options?.signal?.removeEventListener("abort", onAbort)
+  }
 }
