@@ -95,6 +95,9 @@ describe("aurochs-notify on a Postgres of the operator's own", () => {
 
   it("a server that is away: alerts wait in order and leave by themselves when it is back", async () => {
     await prosody.stop()
+    // Also for a service that starts while the server is away.
+    await bot.stop()
+    await bot.start()
     for (const name of ["First", "Second", "Third"]) expect((await bot.post(incident(name))).status).toBe(200)
     await prosody.restart()
     const alice = await account("alice")

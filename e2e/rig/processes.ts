@@ -73,7 +73,7 @@ export function start(program: string, args: readonly string[], options: SpawnOp
     async stop(signal = "SIGTERM") {
       if (over) return
       child.kill(signal)
-      const late = setTimeout(() => child.kill("SIGKILL"), 5_000)
+      const late = setTimeout(() => child.kill("SIGKILL"), 15_000)
       await ended
       clearTimeout(late)
     },

@@ -11,8 +11,10 @@ import { lockService } from "./service-lock.ts"
 import { openStores } from "./stores.ts"
 import { webhook } from "./webhook.ts"
 
-/** How often the database is asked for `/healthz`, at most; milliseconds. */
+/** Longest wait for the database in `/healthz`; milliseconds. */
 const HEALTH_TIMEOUT_MS = 3_000
+/** Longest wait for the database, or for a first key, before the webhook answers 503; milliseconds. */
+const ACCEPT_TIMEOUT_MS = 8_000
 
 /**
  * Runs the service until `signal` is aborted: webhook in, encrypted messages out.
@@ -46,9 +48,13 @@ export async function serve(config: Config, signal: AbortSignal): Promise<void> 
     trust: trustFor(config),
     log: adapt(log),
     dispose: false,
+    // The lock on the folder makes sure of it.
+    exclusive: true,
   })
   bot.text((ctx) => ctx.reply(answer(config, ctx.message.peer)))
   const running = bot.run({ signal: stop })
+  // Looked at below; it may fail while the webhook is being opened.
+  running.catch(() => {})
   try {
     await using _server = await startWebhook(config, bot, log)
     await running
@@ -79,7 +85,12 @@ async function startWebhook(config: Config, bot: Bot<object>, log: Logger): Prom
     maxBodyBytes: config.webhook.maxBodyBytes,
     async accept(notification, options) {
       const messages = messagesFor(notification, config.recipients, { maxBytes: config.maxMessageBytes })
-      const ids = await bot.sendAll(messages, options)
+      // Without a key (a first start while the server is away) nothing can be sealed: 503, and Alertmanager tries again.
+      const signal = AbortSignal.any([
+        AbortSignal.timeout(ACCEPT_TIMEOUT_MS),
+        ...(options.signal ? [options.signal] : []),
+      ])
+      const ids = await bot.sendAll(messages, { signal })
       log.info({ status: notification.status, queued: ids.length }, "notification queued")
       return { queued: ids.length }
     },

@@ -274,6 +274,20 @@ export const outboxCases: readonly Case<Pair<Outbox>>[] = [
     },
   },
   {
+    title: "outbox: release makes claimable what a crash left leased, and whoever had it settles nothing",
+    async run({ first, second }) {
+      await first.enqueue([outgoing("1", romeo), outgoing("2", romeo), outgoing("x", romeo, { account: nurse })])
+      const leased = await claimOne(first)
+      await claim(first, 0, { account: nurse })
+      expect(await claim(second)).toEqual([])
+      expect(await second.release(juliet)).toBe(1)
+      expect(await second.release(juliet)).toBe(0)
+      expect(await first.settle(leased, sent("s1"))).toBe("lost")
+      expect(await claim(second)).toMatchObject([{ key: "1", attempts: 2 }])
+      expect(await claim(second, 1, { account: nurse })).toEqual([])
+    },
+  },
+  {
     title: "outbox: what was dropped is gone, with its key, and whoever had it settles nothing",
     async run({ first, second }) {
       const ids = await first.enqueue([outgoing("1", romeo), outgoing("2", romeo)])

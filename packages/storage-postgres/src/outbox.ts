@@ -94,6 +94,17 @@ export function outboxOn(link: Connection, namespace: string): Outbox {
       )
     },
 
+    release: (account, options) =>
+      change(
+        "outbox.release",
+        (db) =>
+          rowsOf(db)
+            .set({ state: "waiting", lease: null, lease_ends_at: null })
+            .where("account", "=", account)
+            .where("state", "=", "leased"),
+        options,
+      ),
+
     unpark: (ids, options) =>
       change(
         "outbox.unpark",

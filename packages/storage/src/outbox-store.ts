@@ -140,6 +140,16 @@ export function outboxOn(backing: Backing): Outbox {
       )
     },
 
+    release: (account, options) =>
+      change(
+        "outbox.release",
+        (rows) =>
+          [...rows.all.values()]
+            .filter((row) => row.account === account && row.state === "leased")
+            .map((row) => ({ ...row, state: "waiting", lease: undefined, leaseEndsAt: undefined })),
+        options,
+      ),
+
     unpark: (ids, options) =>
       change(
         "outbox.unpark",

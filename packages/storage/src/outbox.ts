@@ -108,6 +108,13 @@ export interface Outbox extends AsyncDisposable {
   forgetSent(account: BareJid, before: Date, options?: CallOptions): Promise<number>
   /** Makes a recipient's waiting messages (or everybody's) claimable at once: a key or the server came back. */
   wake(account: BareJid, options?: CallOptions & { readonly recipient?: BareJid | undefined }): Promise<void>
+  /**
+   * Ends every lease of the account, so that what a crash left leased can be claimed at once. Only for whom is sure that
+   * nobody else works on this outbox: a service after its start.
+   *
+   * @returns how many there were
+   */
+  release(account: BareJid, options?: CallOptions): Promise<number>
   /** Puts parked messages back into their places in the line; the number of them. */
   unpark(ids: readonly OutboxId[], options?: CallOptions): Promise<number>
   /** Oldest first; what was sent only if asked for. */
