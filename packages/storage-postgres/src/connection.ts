@@ -45,6 +45,9 @@ export function connection(options: ConnectionOptions): Connection {
   })
   // Without a listener such an error would end the process.
   pool.on("error", (error) => options.onError?.(error))
+  // The pool listens to idle clients only. One that is in use and fails twice (told to end, then reset) would end the
+  // process; the query that was running is rejected anyway.
+  pool.on("connect", (client) => client.on("error", () => {}))
   const db = new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) }).withSchema(schemaName)
   let ending: Promise<void> | undefined
   const run: Connection["run"] = (operation, task, call) =>
