@@ -2,6 +2,7 @@ import type { XmlElement } from "@aurochs/core"
 import { readStanzaError, type StanzaError } from "@aurochs/xml"
 import { backoffMs } from "./backoff.ts"
 import type { Parts } from "./parts.ts"
+import { retrying } from "./retrying.ts"
 
 /** Messages whose bounces are counted, and bounces of unknown messages that are remembered for a moment. */
 const MAX_COUNTED = 1000
@@ -29,10 +30,11 @@ export function createBounces(parts: Parts, onReturned: () => void): Bounces {
     const isPassing = error.type === "wait"
     const count = (counts.get(stanzaId) ?? 0) + 1
     const retryAt = new Date(clock.now().getTime() + backoffMs(count))
-    const result = await storage.outbox.returned(
-      { account, stanzaId },
-      isPassing ? { kind: "waiting", retryAt, because } : { kind: "parked", because },
-    )
+    const settlement = isPassing
+      ? ({ kind: "waiting", retryAt, because } as const)
+      : ({ kind: "parked", because } as const)
+    const give = () => storage.outbox.returned({ account, stanzaId }, settlement)
+    const result = await retrying(give, { clock, log, what: "outbox", attempts: 4 })
     if (result === "unknown") return result
     if (counts.size >= MAX_COUNTED) counts.clear()
     counts.set(stanzaId, count)

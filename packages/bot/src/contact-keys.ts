@@ -4,6 +4,7 @@ import {
   type Certificate,
   isAurochsError,
   type KnownKey,
+  sameBareJid,
   throwIfAborted,
 } from "@aurochs/core"
 import {
@@ -16,6 +17,7 @@ import {
   type Missing,
   refreshKeys,
 } from "@aurochs/keys"
+import { type OwnKeys, ownCertificates } from "./own-keys.ts"
 import { audit, type Parts } from "./parts.ts"
 import { describeError } from "./retrying.ts"
 
@@ -62,8 +64,11 @@ interface Remembered {
   readonly failures: number
 }
 
-/** @param onChanged told after each reading that changed something */
-export function contactKeys(parts: Parts, onChanged: (owner: BareJid) => void): ContactKeys {
+/**
+ * @param own the account's own keys: what is sent to the account itself goes to them only (R4)
+ * @param onChanged told after each reading that changed something
+ */
+export function contactKeys(parts: Parts, own: () => OwnKeys, onChanged: (owner: BareJid) => void): ContactKeys {
   const { account, storage, directory, provider, clock, log } = parts
   const remembered = new Map<BareJid, Remembered>()
   const named = new Map<BareJid, string>()
@@ -164,6 +169,10 @@ export function contactKeys(parts: Parts, onChanged: (owner: BareJid) => void): 
 
     async recipients(owner, options) {
       const now = clock.now()
+      if (sameBareJid(owner, account)) {
+        const at = { account, keys: storage.keys, provider, now, signal: options?.signal }
+        return { kind: "usable", certificates: await ownCertificates(own(), at), leftOut: [] }
+      }
       const place = { state: storage.state, account, owner, signal: options?.signal }
       let choice = await choose(owner, options)
       const gap = remembered.get(owner)

@@ -15,6 +15,8 @@ import { describeError, retrying } from "./retrying.ts"
 const STRANGERS = { maxEntries: 100, maxBytes: 5_000_000 }
 /** Attempts to open one message while storage or the engine is away; then the next start takes it up. */
 const ATTEMPTS = 5
+/** Entries of a peer among which a copy is looked for. */
+const MAX_COMPARED = 50
 
 /** What the way in works with. */
 export interface IncomingOptions {
@@ -110,7 +112,7 @@ export function createIncomings(options: IncomingOptions): Incomings {
   const process = async (task: Task) => {
     const opened = await openTask(task, true)
     if (opened.kind === "nothing") return markHandled(task.id)
-    if (opened.kind === "again" && task.isNew) {
+    if (task.isNew && (opened.kind === "again" || (await isCopy(task)))) {
       // Handled under another entry, which is there or was removed on purpose.
       log.debug("a message came again", { archiveId: task.id, peer: task.peer })
       await again("archive", () => archive.remove([task.id]), ATTEMPTS)
@@ -137,6 +139,20 @@ export function createIncomings(options: IncomingOptions): Incomings {
     report(task, message)
     await runHandlers(task, message)
     await setVerdict(task.id, { ...verdict, stranger: verdict.outcome === "secure" ? false : before.stranger })
+  }
+
+  /**
+   * Is this a message without OpenPGP that came before by another way? The archive tells sealed ones by what is inside;
+   * others only if the sender gave them an id, among the peer's newest.
+   */
+  const isCopy = async ({ id, peer, delivery }: Task): Promise<boolean> => {
+    if (delivery.stanza.attributes.id === undefined || openpgpBytesOf(delivery.stanza) !== undefined) return false
+    const identity = await stanzaIdentity(delivery)
+    const query = { account, peer, order: "new-first", limit: MAX_COMPARED } as const
+    for await (const entry of archive.read(query)) {
+      if (entry.id < id && entry.openpgp === undefined && (await stanzaIdentity(entry)) === identity) return true
+    }
+    return false
   }
 
   /** Nothing secure was ever exchanged with the peer. */

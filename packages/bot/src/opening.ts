@@ -1,5 +1,5 @@
 import { type BareJid, type CallOptions, type Delivery, isAurochsError, throwIfAborted } from "@aurochs/core"
-import { type Incoming, open, openpgpBytesOf, peerOf, type Received } from "@aurochs/message"
+import { type Incoming, open, peerOf, type Received, type Secure } from "@aurochs/message"
 import { namespaces } from "@aurochs/xml"
 import { type ContactKeys, unknownSignerRefresh } from "./contact-keys.ts"
 import { digestOf } from "./digest.ts"
@@ -11,7 +11,7 @@ import { describeError } from "./retrying.ts"
 export type OpenedMessage =
   | { readonly kind: "message"; readonly message: Incoming }
   /** The same stanza was opened before, by another way to us. */
-  | { readonly kind: "again"; readonly message: Incoming }
+  | { readonly kind: "again"; readonly message: Secure }
   | { readonly kind: "nothing" }
 
 /** What opening works with. */
@@ -40,9 +40,7 @@ export async function openDelivery(delivery: Delivery, options: OpeningOptions):
   }
   if (received === undefined) return { kind: "nothing" }
   const message = forHandlers(received)
-  if (message.kind !== "secure") {
-    return (await isCopy(delivery, parts)) ? { kind: "again", message } : { kind: "message", message }
-  }
+  if (message.kind !== "secure") return { kind: "message", message }
 
   const { replayKey } = received
   // Without it a replay could not be told, so it counts as one.
@@ -70,16 +68,6 @@ async function openOnce(delivery: Delivery, sender: BareJid, options: OpeningOpt
     now: clock.now(),
     signal,
   })
-}
-
-/**
- * Was this stanza seen before, by another way to us? The archive tells sealed messages by what is inside; others only
- * if the sender gave them an id.
- */
-async function isCopy(delivery: Delivery, { account, storage }: Parts): Promise<boolean> {
-  if (delivery.stanza.attributes.id === undefined || openpgpBytesOf(delivery.stanza) !== undefined) return false
-  const identity = await stanzaIdentity(delivery)
-  return (await storage.seen.claim(await digestOf("aurochs-unsealed", account, identity), identity)) !== "first"
 }
 
 /** True: something changed, it is worth another try. */

@@ -1,6 +1,6 @@
 import { type CallOptions, isAurochsError, throwIfAborted } from "@aurochs/core"
 import type { SecretKey } from "@aurochs/crypto"
-import { checkOwnKey, findUserId, type OwnKey, prepareOwnKey } from "@aurochs/keys"
+import { checkOwnKey, findUserId, prepareOwnKey } from "@aurochs/keys"
 import type { Bell } from "./bell.ts"
 import type { BotOptions } from "./bot.ts"
 import type { OwnKeys } from "./own-keys.ts"
@@ -32,7 +32,7 @@ export function ownKeyKeeper(
   options: Pick<BotOptions, "ownKey" | "passphrase">,
 ): OwnKeyKeeper {
   const handles: AsyncDisposable[] = []
-  let ready: (OwnKeys & { readonly listed: OwnKey }) | undefined
+  let ready: OwnKeys | undefined
   let passphrase: Promise<Uint8Array | "none"> | undefined
   let loading: Promise<OwnKeys | undefined> | undefined
 
@@ -97,7 +97,7 @@ export function ownKeyKeeper(
             signal: call?.signal,
           })
           handles.push(own)
-          ready = { current: own.current, all: own.keys, listed: own }
+          ready = { current: own.current, all: own.keys }
           log.info("own key ready", { fingerprint: own.current.certificate.fingerprint, done: own.done })
           if (own.foreign.length > 0) log.warn("the own key list names keys of others", { foreign: own.foreign })
           return ready

@@ -116,7 +116,7 @@ async function live(
     return own
   }
   let late: LateKeys | undefined
-  const contacts = contactKeys(parts, (owner) => {
+  const contacts = contactKeys(parts, currentOwn, (owner) => {
     void wake(owner)
     void late?.changed(owner, { signal: stop })
   })
@@ -168,9 +168,16 @@ async function receive(parts: Parts, incomings: Incomings, bounces: Bounces, sto
   }
   for await (const delivery of parts.transport.messages({ signal: stop })) {
     if (stop.aborted) return
-    // A bounce from the archive was seen when it came; only live ones say something of what is in the outbox now.
-    if (delivery.stanza.attributes.type === "error" && delivery.via === "live") await bounces.take(delivery.stanza)
-    await incomings.receive(delivery)
+    try {
+      // A bounce from the archive was seen when it came; only live ones say something of what is in the outbox now.
+      if (delivery.stanza.attributes.type === "error" && delivery.via === "live") await bounces.take(delivery.stanza)
+      await incomings.receive(delivery)
+    } catch (error) {
+      if (isAurochsError(error, "ABORTED")) throw error
+      // Nobody outside may end the bot, or hold back what comes behind, by a message that cannot be stored.
+      parts.log.error("a message could not be taken", describeError(error))
+      delivery.kept()
+    }
   }
   if (!stop.aborted) throw new AurochsError("NETWORK", "the transport was closed", { phase: "closed" })
 }

@@ -117,6 +117,13 @@ describe("own key while running", () => {
     await expect(provider.open(bytes, { decryptWith: [key], verifyWith: [] })).rejects.toMatchObject({
       code: "CANNOT_DECRYPT",
     })
+    // A note to oneself, too.
+    await bot.bot.send(botJid, "note")
+    await eventually(() => expect(world.sent).toHaveLength(2))
+    const note = openpgpBytesOf(world.sent.at(-1) as never) ?? new Uint8Array()
+    await expect(provider.open(note, { decryptWith: [key], verifyWith: [] })).rejects.toMatchObject({
+      code: "CANNOT_DECRYPT",
+    })
     await bot.stop()
     const audited = await Array.fromAsync(bot.storage.audit.read({ account: botJid }))
     expect(audited.map(({ kind }) => kind)).toContain("own-list-foreign-key")

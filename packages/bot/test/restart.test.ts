@@ -138,6 +138,27 @@ describe("restart", () => {
     expect(await juliet.hear(botJid, first.certificate)).toMatchObject({ kind: "secure", body: "once", stanzaId })
     await second.stop()
   })
+
+  test("with `exclusive` what a crash left taken out goes at once", async () => {
+    const world = createWorld()
+    const storage = shared.storage()
+    const juliet = await createPeer(world, "juliet")
+    world.onMessage = () => ({ bounce: "resource-constraint", type: "wait" })
+    const first = await startBot(world, () => {}, { ...shared, storage })
+    await first.bot.send(juliet.jid, "once")
+    await eventually(async () => {
+      const [entry] = await Array.fromAsync(storage.outbox.list(botJid))
+      expect(entry?.because).toBe("came back: resource-constraint")
+    })
+    await first.stop()
+    world.onMessage = () => "pass"
+    const tomorrow = new Date(Date.now() + 86_400_000)
+    const claimed = await storage.outbox.claim({ account: botJid, now: tomorrow, leaseMs: 120_000, limit: 1 })
+    expect(claimed).toHaveLength(1)
+    const second = await startBot(world, () => {}, { ...shared, storage, exclusive: true })
+    expect(await juliet.hear(botJid, first.certificate)).toMatchObject({ kind: "secure", body: "once" })
+    await second.stop()
+  })
 })
 
 describe("graceful stop", () => {
