@@ -118,6 +118,8 @@ function noTls(): Error {
 /** The stream's elements, taken one by one while the session is made, pushed to a listener afterwards. */
 interface Incoming {
   readonly stream: ClientStream
+  /** As `work`, or rejected as soon as the stream is over. */
+  unlessOver<T>(work: Promise<T>): Promise<T>
   /** The next element that fits; others before it wait for the listener. */
   next(fits: (element: XmlElement) => boolean): Promise<XmlElement>
   readonly early: XmlElement[]
@@ -131,6 +133,8 @@ function incoming(settings: Settings, wire: Wire, kind: "tcp" | "websocket"): In
   const { domain, username, limits, stepTimeoutMs } = settings
   const over = Promise.withResolvers<unknown>()
   let reason: unknown
+  const failed = over.promise.then((why) => Promise.reject(why))
+  failed.catch(() => {})
   const early: XmlElement[] = []
   const queued: XmlElement[] = []
   let listener: ((element: XmlElement, counted: boolean) => void) | undefined
@@ -158,6 +162,7 @@ function incoming(settings: Settings, wire: Wire, kind: "tcp" | "websocket"): In
     queued,
     over: over.promise,
     destroy: finish,
+    unlessOver: (work) => Promise.race([work, failed]),
     async next(fits) {
       for (;;) {
         const element = queued.shift()
@@ -179,14 +184,14 @@ async function negotiate(elements: Incoming, opened: Opened, o: Attempt): Promis
   const { settings, step } = o
   const { stream } = elements
   const features = () => elements.next((element) => element.name === "features" && element.namespace === streams)
-  await step("opening the stream", stream.open())
+  await step("opening the stream", elements.unlessOver(stream.open()))
   let offered = await step("stream features", features())
   let wire = opened.wire
   if (opened.plain !== undefined) {
     const upgraded = await startTls(offered, elements, opened.plain, opened.loopback, o)
     if (upgraded !== undefined) {
       wire = upgraded
-      await step("opening the stream over TLS", stream.open())
+      await step("opening the stream over TLS", elements.unlessOver(stream.open()))
       offered = await step("stream features over TLS", features())
     }
   }
@@ -194,7 +199,7 @@ async function negotiate(elements: Incoming, opened: Opened, o: Attempt): Promis
   if (!secure && !opened.loopback) throw noTls()
   const password = await step("the password", Promise.resolve(settings.password()))
   // PLAIN shows the password to whoever is at the other end: the right server, or this machine.
-  await step("the login", stream.login(offered, ["SCRAM-SHA-1", "PLAIN"], password))
+  await step("the login", elements.unlessOver(stream.login(offered, ["SCRAM-SHA-1", "PLAIN"], password)))
   offered = await step("stream features after the login", features())
   return await bind(offered, elements, secure, o)
 }

@@ -69,6 +69,7 @@ export function iqRequests(options: { readonly random: Random; readonly clock: C
       if ((type !== "result" && type !== "error") || id === undefined) return false
       const request = waiting.get(id)
       if (request === undefined || !mayAnswer(request.to, from, self)) return false
+      waiting.delete(id)
       const error = readStanzaError(iq)
       if (error === undefined) request.resolve(iq)
       else {
