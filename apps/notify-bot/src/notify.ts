@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto"
-import type { BareJid, CallOptions } from "@aurochs/core"
+import type { BareJid } from "@aurochs/core"
 import { identityOf, type Notification } from "./alertmanager.ts"
 import type { Recipient } from "./config.ts"
 import { notificationText } from "./text.ts"
@@ -22,6 +22,3 @@ export function messagesFor(
   const identity = createHash("sha256").update(identityOf(notification)).digest("hex")
   return recipients.map(({ jid }) => ({ to: jid, body, key: `alertmanager:${identity}:${jid}` }))
 }
-
-/** What the webhook does with a notification. */
-export type Accept = (notification: Notification, options: CallOptions) => Promise<{ readonly queued: number }>

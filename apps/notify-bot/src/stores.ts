@@ -3,7 +3,7 @@ import { join } from "node:path"
 import { AurochsError } from "@aurochs/core"
 import { embeddedPostgres } from "@aurochs/postgres-embedded"
 import { fileStorage, type Storage } from "@aurochs/storage"
-import { migrate, pendingMigrations, postgresStorage } from "@aurochs/storage-postgres"
+import { migrate, postgresStorage } from "@aurochs/storage-postgres"
 import type { StorageConfig } from "./config.ts"
 
 /** The stores of one configuration, open. */
@@ -63,11 +63,6 @@ export async function migrateStores(config: StorageConfig): Promise<readonly str
   } finally {
     await database.stop()
   }
-}
-
-/** Migrations that were not applied yet. */
-export async function missingMigrations(url: string): Promise<readonly string[]> {
-  return pendingMigrations({ url })
 }
 
 async function startDatabase(config: StorageConfig, role: Role) {
