@@ -90,6 +90,7 @@ export function notifyBotOn(
     readonly user: string
     readonly recipients: readonly string[]
     readonly databaseUrl?: string
+    readonly password?: string
   },
 ): Promise<NotifyBot> {
   return notifyBot({
