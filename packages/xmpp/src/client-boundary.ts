@@ -53,7 +53,6 @@ export function clientStream(
     readonly domain: string
     readonly username: string
     readonly limits: Partial<XmlLimits>
-    readonly timeoutMs: number
   },
   wire: Wire,
   kind: "tcp" | "websocket",
@@ -80,7 +79,8 @@ export function clientStream(
     },
   })
   entity.reconnect.stop()
-  entity.timeout = options.timeoutMs
+  // None of its own: they would outlive the stream and keep the process. Whoever waits for it does so for a limited time.
+  entity.timeout = 0
   entity.saslFactory._mechs = entity.saslFactory._mechs.map((entry) =>
     guarded(entry, (started) => {
       proof = started

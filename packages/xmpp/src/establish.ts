@@ -130,7 +130,7 @@ interface Incoming {
 }
 
 function incoming(settings: Settings, wire: Wire, kind: "tcp" | "websocket"): Incoming {
-  const { domain, username, limits, stepTimeoutMs } = settings
+  const { domain, username, limits } = settings
   const over = Promise.withResolvers<unknown>()
   let reason: unknown
   const failed = over.promise.then((why) => Promise.reject(why))
@@ -145,7 +145,7 @@ function incoming(settings: Settings, wire: Wire, kind: "tcp" | "websocket"): In
     over.resolve(reason)
     wake()
   }
-  const stream = clientStream({ domain, username, limits, timeoutMs: stepTimeoutMs }, wire, kind, {
+  const stream = clientStream({ domain, username, limits }, wire, kind, {
     element(element) {
       if (element.name === "error" && element.namespace === streams) finish(streamError(element))
       else if (listener !== undefined) listener(element, true)
