@@ -182,6 +182,11 @@ describe("aurochs seal", () => {
     const armored = await cli("key", "export", "--account", "alice@ox.test", "--armor")
     await writeFile(join(folder, "armored"), armored.stdout)
     expect(armored.stdout).toMatch(/^-----BEGIN PGP PUBLIC KEY BLOCK-----/)
+    const gpg = await run(programs.path("gpg"), ["--batch", "--show-keys", join(folder, "armored")], {
+      env: { ...process.env, ...programs.env },
+    })
+    expect([gpg.code, gpg.stderr]).toEqual([0, expect.not.stringMatching(/CRC|error/i)])
+    expect(gpg.stdout).toContain("xmpp:alice@ox.test")
     for (const name of ["bare", "armored"]) {
       const args = ["--from", "bob@ox.test", "--to", "alice@ox.test", "--cert", join(folder, name), "--body", "x"]
       expect(await cli("seal", ...args)).toMatchObject({ code: 0 })
