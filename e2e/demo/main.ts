@@ -14,10 +14,13 @@ const keep = process.argv.includes("--keep")
 const startedAt = Date.now()
 const ALERT = /4 % of \/var\/lib\/postgresql is left/
 const cleanups: (() => Promise<unknown>)[] = []
+const interrupted = new Promise<void>((resolve) => {
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => resolve())
+})
 
 async function main(): Promise<void> {
   const folder = await temporaryFolder("demo")
-  if (!keep) cleanups.push(() => removeFolder(folder))
+  cleanups.push(() => removeFolder(folder))
   const packages = process.env.AUROCHS_SERVICE ? GO_SENDXMPP_PACKAGES : { ...PROSODY_PACKAGES, ...GO_SENDXMPP_PACKAGES }
   const programs = await step("Getting Prosody and go-sendxmpp from Debian", debianPrograms(packages))
   const accounts: Accounts = process.env.AUROCHS_SERVICE
@@ -95,11 +98,7 @@ async function stayUp(bot: NotifyBot, accounts: Accounts): Promise<void> {
   say(`  go-sendxmpp:     ${accounts.person.command}`)
   if (accounts.profanity) say(`  Profanity:       ${accounts.profanity}`)
   say(`  the archive:     node apps/notify-bot/dist/main.js archive list --config ${bot.configFile}`)
-  await new Promise<void>((resolve) => {
-    process.removeAllListeners("SIGINT")
-    process.once("SIGINT", () => resolve())
-    process.once("SIGTERM", () => resolve())
-  })
+  await interrupted
 }
 
 async function step<T>(text: string, work: Promise<T>): Promise<T> {
@@ -118,7 +117,8 @@ function quote(text: string): void {
 }
 
 try {
-  await main()
+  const stopped = await Promise.race([main().then(() => false), interrupted.then(() => true)])
+  if (stopped) say("stopping …")
 } catch (error) {
   process.stderr.write(`The demo failed: ${error instanceof Error ? error.message : String(error)}\n`)
   process.exitCode = 1

@@ -13,6 +13,8 @@ function stopAllOnExit(): void {
     for (const child of running) child.kill("SIGKILL")
   })
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+    // A program that stops what it started in its own order goes first.
+    if (process.listenerCount(signal) > 0) continue
     process.once(signal, () => process.exit(signal === "SIGINT" ? 130 : 143))
   }
 }

@@ -48,12 +48,20 @@ export async function runCommandLine(line: CommandLine): Promise<void> {
   }
 }
 
-/** A signal that is aborted by SIGINT or SIGTERM: the graceful way out. The second one ends the process at once. */
+/** One Ctrl-C may arrive twice, from the terminal and from the program that started this one; milliseconds. */
+const SAME_SIGNAL_MS = 1_000
+
+/**
+ * A signal that is aborted by SIGINT or SIGTERM: the graceful way out. Another one, a second or more later, ends the
+ * process at once.
+ */
 export function stopSignal(): AbortSignal {
   const controller = new AbortController()
+  let firstAtMs = 0
   for (const name of ["SIGINT", "SIGTERM"] as const) {
     process.on(name, () => {
-      if (controller.signal.aborted) process.exit(name === "SIGINT" ? 130 : 143)
+      if (!controller.signal.aborted) firstAtMs = performance.now()
+      else if (performance.now() - firstAtMs > SAME_SIGNAL_MS) process.exit(name === "SIGINT" ? 130 : 143)
       controller.abort(name)
     })
   }

@@ -1,4 +1,5 @@
-import { spawnSync } from "node:child_process"
+import { spawn, spawnSync } from "node:child_process"
+import { once } from "node:events"
 import { mkdtemp, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -93,5 +94,40 @@ describe("a command line", () => {
 
   it("tells what takes long", () => {
     expect(demo("slow").stderr).toBe("working …\n")
+  })
+})
+
+describe("signals", () => {
+  const script = `
+    import { stopSignal } from ${JSON.stringify(new URL("../dist/index.js", import.meta.url).href)}
+    const signal = stopSignal()
+    signal.addEventListener("abort", () => setTimeout(() => { console.log("in order"); process.exit(0) }, 1500))
+    setInterval(() => {}, 1000)
+    console.log("ready")`
+
+  async function after(...pausesMs: number[]): Promise<{ code: number | null; output: string }> {
+    const child = spawn(process.execPath, ["--input-type=module", "-e", script], {
+      stdio: ["ignore", "pipe", "inherit"],
+    })
+    let output = ""
+    child.stdout.on("data", (data: Buffer) => {
+      output += data
+    })
+    await once(child.stdout, "data")
+    for (const pauseMs of pausesMs) {
+      child.kill("SIGINT")
+      await new Promise((resolve) => setTimeout(resolve, pauseMs))
+    }
+    child.kill("SIGTERM")
+    const [code] = await once(child, "exit")
+    return { code, output }
+  }
+
+  it("two that are one Ctrl-C let the program end in order", async () => {
+    expect(await after(50)).toEqual({ code: 0, output: "ready\nin order\n" })
+  })
+
+  it("a second one, later, ends it at once", async () => {
+    expect(await after(1_200)).toEqual({ code: 143, output: "ready\n" })
   })
 })
