@@ -2,11 +2,12 @@
 // The only file that knows @xmpp/client and its elements.
 import { EventEmitter, once } from "node:events"
 import { type CallOptions, childElement, childElements, textOf, type XmlElement } from "@aurochs/core"
-import { createStreamParser, parseXml, type StreamParser, type XmlLimits } from "@aurochs/xml"
+import type { XmlLimits } from "@aurochs/xml"
 import { client, type LtxElement, xml } from "@xmpp/client"
 import { connectionError, failure, loginRefused, networkError } from "./errors.ts"
 import { guarded, type LoginProof } from "./mechanisms.ts"
 import { asciiHost } from "./resolve.ts"
+import { frameReader, type ReaderHandlers, streamReader } from "./stream-reader.ts"
 import type { Wire } from "./wire.ts"
 
 /** One XMPP stream over one connection. */
@@ -36,12 +37,13 @@ export interface ClientStream {
 export interface StreamEvents {
   /** Every child of the stream except those of the login. */
   element(element: XmlElement): void
+  /** One was beyond a bound, and is left out. */
+  skipped(name: string): void
   /** The stream is over: by `</stream:stream>`, a lost connection, or XML that cannot be read. Once. */
   over(reason: unknown): void
 }
 
 const SASL = "urn:ietf:params:xml:ns:xmpp-sasl"
-const FRAMING = "urn:ietf:params:xml:ns:xmpp-framing"
 
 /**
  * @xmpp/client opens the stream, frames it for TCP or WebSocket, and drives SASL. Its parser (X3, X10, X11), its sockets
@@ -87,7 +89,10 @@ export function clientStream(
     }),
   )
   entity.Transport = entity._findTransport(kind === "tcp" ? "xmpp://unused" : "ws://unused")
-  entity.Parser = parserOf(options.limits, {
+  entity.Parser = parserOf(kind, options.limits, {
+    skipped: (name) => {
+      if (!isOver) events.skipped(name)
+    },
     element: (element) => {
       if (isOver) return
       if (element.namespace === SASL) onSasl(element)
@@ -191,23 +196,23 @@ function refusal(error: unknown, mechanism: string): unknown {
   return failure(refused, { permanent: condition !== "temporary-auth-failure", fatal: true })
 }
 
-/** The library calls `new Parser()` for each stream and waits for `start` and `end`; the rest goes past it. */
+/** The library calls `new Parser()` for each stream and waits for `start`; the rest goes past it. */
 function parserOf(
+  kind: "tcp" | "websocket",
   limits: Partial<XmlLimits>,
-  handlers: { element(element: XmlElement): void; close(): void; error(error: unknown): void },
+  handlers: Omit<ReaderHandlers, "open"> & { error(error: unknown): void },
 ): unknown {
   return function Parser() {
     const emitter = new EventEmitter()
     const open = (header: XmlElement) => void emitter.emit("start", toLtx({ ...header, children: [] }))
-    let stream: StreamParser | undefined
+    const readBytes = streamReader({ ...handlers, open }, limits)
+    const readFrame = frameReader({ ...handlers, open }, limits)
     let failed = false
     const write = (data: unknown) => {
       if (failed) return
       try {
-        if (data instanceof Uint8Array) {
-          stream ??= createStreamParser({ open, element: handlers.element, close: handlers.close }, limits)
-          stream.write(data)
-        } else readFrame(String(data), limits, { ...handlers, open })
+        if (kind === "tcp" && data instanceof Uint8Array) readBytes(data)
+        else readFrame(String(data))
       } catch (error) {
         failed = true
         handlers.error(error)
@@ -215,18 +220,6 @@ function parserOf(
     }
     return Object.assign(emitter, { write })
   }
-}
-
-/** One WebSocket message is one element (RFC 7395 §3.3). */
-function readFrame(
-  text: string,
-  limits: Partial<XmlLimits>,
-  handlers: { open(header: XmlElement): void; element(element: XmlElement): void; close(): void },
-): void {
-  const frame = parseXml(text, limits)
-  if (frame.namespace !== FRAMING) handlers.element(frame)
-  else if (frame.name === "open") handlers.open(frame)
-  else if (frame.name === "close") handlers.close()
 }
 
 function toLtx({ name, namespace, attributes, children }: XmlElement): LtxElement {

@@ -40,6 +40,8 @@ export type DropReason =
   | "forged-archive-result"
   | "forged-event"
   | "malformed"
+  /** More than `limits` allow. */
+  | "beyond-limits"
   | "unexpected-answer"
   | "roster-push"
   /** Nobody takes messages from `messages()`: what comes stays in the server's archive. */
@@ -76,7 +78,7 @@ export interface XmppOptions {
   readonly onEvent?: ((event: TransportEvent) => void) | undefined
   readonly clock?: Clock | undefined
   readonly random?: Random | undefined
-  /** Bounds on what the server sends. */
+  /** Bounds on one incoming stanza; one beyond them is dropped. */
   readonly limits?: Partial<XmlLimits> | undefined
   /** A stanza that would be longer is refused by `send()` and `request()`; 262,144 bytes by default. */
   readonly maxStanzaBytes?: number | undefined

@@ -1,7 +1,7 @@
 import { AurochsError, element, isAurochsError, type Random, randomId, type XmlElement } from "@aurochs/core"
 import { iq, namespaces, serializeXml } from "@aurochs/xml"
+import type { Link } from "./bind.ts"
 import { networkError } from "./errors.ts"
-import type { Link } from "./establish.ts"
 import type { Requests } from "./iq.ts"
 import type { Settings } from "./options.ts"
 import type { StreamManagement } from "./stream-management.ts"

@@ -3,7 +3,6 @@ import {
   type CallOptions,
   element,
   type FullJid,
-  isAurochsError,
   type PepEvent,
   parseJid,
   randomInteger,
@@ -11,10 +10,10 @@ import {
 } from "@aurochs/core"
 import { carbons, iq, namespaces } from "@aurochs/xml"
 import type { Answers } from "./answers.ts"
+import type { Link } from "./bind.ts"
 import { type Archive, beginAtEnd, catchUp } from "./catch-up.ts"
 import type { Features } from "./disco.ts"
 import { failureOf } from "./errors.ts"
-import type { Link } from "./establish.ts"
 import type { Inbox } from "./inbox.ts"
 import type { Requests } from "./iq.ts"
 import type { Ledger } from "./ledger.ts"
@@ -48,6 +47,7 @@ export interface Sessions {
 
 /** How long the server may take to answer a query of its archive. */
 const ARCHIVE_TIMEOUT_MS = 60_000
+const STANZAS: readonly string[] = ["message", "iq", "presence"]
 const uncounted: Inbound = { done: () => {} }
 
 /** Sorts what comes in, and prepares new sessions: carbons, presence, archive. */
@@ -58,6 +58,7 @@ export function sessionsOf(parts: Parts): Sessions {
   /** Ends with the session; a resumption does not end it. */
   let session = new AbortController()
   let self: FullJid | undefined
+  let startedAt = clock.now()
   let delivered = 0
 
   const onMessage = (stanza: XmlElement, inbound: Inbound) => {
@@ -107,11 +108,18 @@ export function sessionsOf(parts: Parts): Sessions {
   const onElement = (incoming: XmlElement, counted: boolean) => {
     outbound.heard()
     const { name, namespace } = incoming
-    if (namespace === namespaces.client && ["message", "iq", "presence"].includes(name)) {
+    if (namespace === namespaces.client && STANZAS.includes(name)) {
       const inbound = counted ? management.incoming(incoming) : uncounted
       if (inbound !== undefined) onStanza(incoming, inbound)
     } else if (namespace === namespaces.streamManagement && name === "r") outbound.acknowledge()
     else if (namespace === namespaces.streamManagement && name === "a") outbound.acknowledged(incoming.attributes.h)
+  }
+
+  /** Any stranger can have the server deliver one: it is counted, told, and forgotten. */
+  const onSkipped = (name: string, counted: boolean) => {
+    outbound.heard()
+    if (counted && STANZAS.includes(name)) management.incoming(element(name, namespaces.client))?.done()
+    emit({ kind: "dropped", why: "beyond-limits" })
   }
 
   const announce = () => {
@@ -133,7 +141,8 @@ export function sessionsOf(parts: Parts): Sessions {
     // Without anybody who takes messages, those in the archive stay there.
     await Promise.race([inbox.consumed, ended(options.signal)])
     delivered = 0
-    if (ledger.position() === undefined) await beginAtEnd(archive, options)
+    // Where the archive ended could not be asked: what came since this session began may be missing.
+    if (ledger.position() === undefined) ledger.begin({ at: startedAt })
     const hasArchive = await catchUp(archive, options)
     ledger.caughtUp()
     if (hasArchive) emit({ kind: "caught-up", messages: delivered })
@@ -157,23 +166,25 @@ export function sessionsOf(parts: Parts): Sessions {
     attach(link) {
       self = link.self
       outbound.attach(link)
-      link.listen((incoming, counted) => {
+      const guarded = (work: () => void) => {
         try {
-          onElement(incoming, counted && link.acknowledgements)
+          work()
         } catch (error) {
           link.destroy(error)
         }
+      }
+      link.listen({
+        element: (incoming, counted) => guarded(() => onElement(incoming, counted && link.acknowledgements)),
+        skipped: (name) => guarded(() => onSkipped(name, link.acknowledgements)),
       })
       if (link.resumed) return
       session = new AbortController()
+      startedAt = clock.now()
       const { signal } = session
       ledger.behind()
-      const ignored = (error: unknown) => {
-        if (!isAurochsError(error)) throw error
-      }
       // A first start notes the end of the archive before its presence lets messages in.
       const begun = ledger.position() === undefined ? beginAtEnd(archive, { signal }) : undefined
-      if (settings.available) archive.request(iq({ type: "set" }, carbons.enable()), { signal }).catch(ignored)
+      if (settings.available) archive.request(iq({ type: "set" }, carbons.enable()), { signal }).catch(() => {})
       announce()
       void keepReadingArchive(begun, signal)
     },

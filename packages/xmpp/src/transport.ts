@@ -8,9 +8,10 @@ import {
   throwIfAborted,
 } from "@aurochs/core"
 import { answers as answersOf } from "./answers.ts"
+import type { Link } from "./bind.ts"
 import { discoFeatures } from "./disco.ts"
 import { failureOf, networkError, within } from "./errors.ts"
-import { establish, type Link } from "./establish.ts"
+import { establish } from "./establish.ts"
 import { inboxOf } from "./inbox.ts"
 import { iqRequests } from "./iq.ts"
 import { archiveLedger } from "./ledger.ts"

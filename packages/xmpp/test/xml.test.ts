@@ -3,9 +3,10 @@ import { namespaces } from "@aurochs/xml"
 import { describe, expect, test } from "vitest"
 import { bareClient, discard } from "./support/bare-client.ts"
 import { chat, collect, eventually, online, ours, pause, rejection } from "./support/harness.ts"
-import { scriptedServer } from "./support/scripted-server.ts"
+import { type Connection, scriptedServer } from "./support/scripted-server.ts"
 
 const me = "alice@example.test/r0"
+const deep = (levels: number) => `${"<a>".repeat(levels)}${"</a>".repeat(levels)}`
 const live = (body: string) =>
   `<message xmlns='jabber:client' from='bob@example.test/b' to='${me}'><body>${body}</body></message>`
 
@@ -57,21 +58,92 @@ describe("X3 characters that are split across TCP segments", () => {
   })
 })
 
-describe("X10 X11 XML that no server may send ends the stream", () => {
-  const deep = (levels: number) => `${"<a>".repeat(levels)}${"</a>".repeat(levels)}`
+describe("X10 a stanza beyond a bound", () => {
+  const filled = (inside: string) =>
+    `<message xmlns='jabber:client' from='bob@example.test/b' to='${me}'>${inside}</message>`
   const hostile: [what: string, text: string][] = [
-    ["X10 20,000 levels", `<message xmlns='jabber:client' from='bob@example.test'>${deep(20_000)}</message>`],
-    ["X10 a stanza that never ends", `<message xmlns='jabber:client'><body>${"x".repeat(2_000_000)}`],
-    ["X10 100,000 elements", `<message xmlns='jabber:client'>${"<a/>".repeat(100_000)}</message>`],
-    ["X11 a document type declaration", `<!DOCTYPE x [<!ENTITY e "boom">]>${live("&e;")}`],
-    ["X11 a processing instruction", `<?evil now?>${live("x")}`],
-    ["X11 a duplicate attribute", `<message xmlns='jabber:client' from='bob@example.test' from='eve@example.test'/>`],
-    ["X11 an unbound prefix", `<message xmlns='jabber:client'><x:y/></message>`],
-    ["X11 an undefined entity", live("&nbsp;")],
-    ["X11 a mismatched tag", "<message xmlns='jabber:client'><body></message>"],
+    ["20,000 levels", filled(deep(20_000))],
+    ["more bytes", filled(`<body>${"x".repeat(2_000_000)}</body>`)],
+    ["100,000 elements", filled("<a/>".repeat(100_000))],
+    ["100 attributes", filled(`<a ${Array.from({ length: 100 }, (_, at) => `a${at}='>'`).join(" ")}/>`)],
+    ["20,000 children", filled("<a/>x".repeat(10_001))],
   ]
   for (const [what, text] of hostile) {
-    test(`${what}: refused, then a fresh session`, async () => {
+    test(`X10 ${what}: left out, told, counted; the stream goes on`, async () => {
+      await using server = await scriptedServer()
+      await using transport = ours(server)
+      const seen = collect(transport)
+      await online(transport)
+      const connection = await server.ready(0)
+      await eventually("caught up", () => transport.log.find(({ kind }) => kind === "caught-up"))
+      const before = await countOf(connection)
+      connection.send(text)
+      connection.send(live("after"))
+      await eventually("a message", () => seen.bodies().includes("after"))
+      expect(seen.deliveries).toHaveLength(1)
+      expect(transport.log).toContainEqual({ kind: "dropped", why: "beyond-limits" })
+      seen.deliveries[0]?.kept()
+      expect(await countOf(connection)).toBe(before + 2)
+      expect(server.connections).toHaveLength(1)
+    })
+  }
+
+  test("X10 in the archive it does not stop the catch-up: nobody can lock an account out with one", async () => {
+    await using server = await scriptedServer({
+      onElement(received, connection) {
+        const query = received.children.find((child) => typeof child !== "string" && child.namespace === namespaces.mam)
+        if (query === undefined || typeof query === "string") return false
+        connection.handled++
+        const result = (id: string, inside: string) =>
+          `<message from='alice@example.test'><result xmlns='urn:xmpp:mam:2' id='${id}' queryid='${query.attributes.queryid}'><forwarded xmlns='urn:xmpp:forward:0'>${filled(inside)}</forwarded></result></message>`
+        connection.send(result("1", deep(1_000)) + result("2", "<body>behind it</body>"))
+        connection.send(
+          `<iq type='result' id='${received.attributes.id}'><fin xmlns='urn:xmpp:mam:2' complete='true'><set xmlns='http://jabber.org/protocol/rsm'/></fin></iq>`,
+        )
+        return true
+      },
+    })
+    await using transport = ours(server, { catchUpDays: 1 })
+    const seen = collect(transport)
+    await online(transport)
+    await eventually("what is behind it", () => seen.bodies().includes("behind it"))
+    expect(server.connections).toHaveLength(1)
+  })
+
+  test("X10 one that never ends is not kept in memory, and ends the stream", async () => {
+    await using server = await scriptedServer()
+    await using transport = ours(server, { limits: { maxBytes: 10_000 } })
+    await online(transport)
+    const connection = await server.ready(0)
+    connection.send(`<message xmlns='jabber:client'><body>${"x".repeat(200_000)}`)
+    await connection.closed
+    const error = await eventually("the event", () => transport.log.find(({ kind }) => kind === "disconnected"))
+    expect(error).toMatchObject({ error: { code: "BAD_DATA", details: { limit: "maxBytes" } } })
+  })
+
+  const countOf = async (connection: Connection): Promise<number> => {
+    const counts = () => connection.received.filter(({ name }) => name === "a")
+    const before = counts().length
+    connection.send(element("r", namespaces.streamManagement))
+    await eventually("<a/>", () => counts().length > before)
+    return Number(counts().at(-1)?.attributes.h)
+  }
+})
+
+describe("X11 XML that no server may send ends the stream", () => {
+  const hostile: [what: string, text: string][] = [
+    ["a document type declaration", `<!DOCTYPE x [<!ENTITY e "boom">]>${live("&e;")}`],
+    ["a processing instruction", `<?evil now?>${live("x")}`],
+    ["a comment", `<message xmlns='jabber:client'><!-- x --></message>`],
+    ["a duplicate attribute", `<message xmlns='jabber:client' from='bob@example.test' from='eve@example.test'/>`],
+    ["an unbound prefix", `<message xmlns='jabber:client'><x:y/></message>`],
+    ["an undefined entity", live("&nbsp;")],
+    ["a mismatched tag", "<message xmlns='jabber:client'><body></message></body>"],
+    ["text between stanzas", `text${live("x")}`],
+    ["a tag in a tag", "<message <body></body></message>"],
+  ]
+  for (const [what, text] of hostile) {
+    test(`X11 ${what}: refused, then a fresh session`, async () => {
       await using server = await scriptedServer()
       await using transport = ours(server)
       const seen = collect(transport)
