@@ -1,3 +1,4 @@
+import { conformanceFaults } from "../conformance/page.ts"
 import { forbiddenImports, tableDrift } from "./dependencies.ts"
 import { fileFaults, publishable } from "./files.ts"
 import { publishList } from "./publishing.ts"
@@ -50,4 +51,5 @@ export const checks: readonly Check[] = [
     run: async (root) => ({ ...(await publishList(root)), show: true }),
   },
   { name: "file rules (length, README, LICENSE, changesets, tests)", run: async (root) => faults(fileFaults(root)) },
+  { name: "docs/conformance.md as the tests' titles have it", run: async (root) => faults(conformanceFaults(root)) },
 ]

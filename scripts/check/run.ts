@@ -33,6 +33,11 @@ function findManifest(require: NodeJS.Require, name: string): string {
   throw new Error(`${name} is not installed`)
 }
 
+/** The environment without what `npm run --silent` puts there: tools that run npm themselves would say nothing. */
+function withoutNpm(): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^npm_config_loglevel$/i.test(name)))
+}
+
 /** Runs a file with this Node, without stdin, with the repository's commands first in the path. */
 export function runNode(root: string, file: string, args: readonly string[]): Promise<Ran> {
   const path = [join(root, "node_modules", ".bin"), process.env.PATH ?? ""].join(delimiter)
@@ -40,7 +45,7 @@ export function runNode(root: string, file: string, args: readonly string[]): Pr
     const child = spawn(process.execPath, [file, ...args], {
       cwd: root,
       stdio: ["ignore", "pipe", "pipe"],
-      env: { ...process.env, PATH: path, NO_COLOR: "1", FORCE_COLOR: "0" },
+      env: { ...withoutNpm(), PATH: path, NO_COLOR: "1", FORCE_COLOR: "0" },
     })
     const chunks: Buffer[] = []
     child.stdout.on("data", (chunk: Buffer) => chunks.push(chunk))
