@@ -44,7 +44,7 @@ describe("announcing", () => {
     expect(seen.indexOf("publish list")).toBeGreaterThan(readBack)
   })
 
-  test("a data node that cannot be published is never listed (R28)", async () => {
+  test("a data node that cannot be published is never listed, and the error has its condition (R28, R50)", async () => {
     const { service, directory } = setUp({
       before({ action, node }) {
         if (action === "publish" && node !== publicKeysNode) throw stanzaError("policy-violation", "modify")

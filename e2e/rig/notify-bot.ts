@@ -37,6 +37,8 @@ export async function notifyBot(options: {
   /** Absent: embedded. */
   readonly databaseUrl?: string | undefined
   readonly port?: number
+  /** Put over the rest of the configuration. */
+  readonly overrides?: Readonly<Record<string, unknown>> | undefined
 }): Promise<NotifyBot> {
   const folder = join(options.folder, "notify")
   await mkdir(folder, { recursive: true })
@@ -49,6 +51,7 @@ export async function notifyBot(options: {
     recipients: options.recipients,
     storage: { folder: "state", ...(options.databaseUrl ? { databaseUrl: options.databaseUrl } : {}) },
     log: { level: "debug" },
+    ...options.overrides,
   }
   await writeFile(join(folder, "password"), `${options.password}\n`, { mode: 0o600 })
   await writeFile(join(folder, "token"), `${token}\n`, { mode: 0o600 })
@@ -91,6 +94,7 @@ export function notifyBotOn(
     readonly recipients: readonly string[]
     readonly databaseUrl?: string
     readonly password?: string
+    readonly overrides?: Readonly<Record<string, unknown>>
   },
 ): Promise<NotifyBot> {
   return notifyBot({
@@ -101,6 +105,7 @@ export function notifyBotOn(
     caFile: prosody.caFile,
     recipients: options.recipients.map((user) => ({ jid: `${user}@${prosody.domain}` })),
     databaseUrl: options.databaseUrl,
+    overrides: options.overrides,
   })
 }
 
