@@ -111,7 +111,7 @@ describe("<pubkey/> and <secretkey/>", () => {
     expectRefused(() => pubkey.read(parseXml(`<pubkey><data>${BASE64}</data></pubkey>`)))
   })
 
-  test("R40: encrypted secret keys", () => {
+  test("encrypted secret keys are raw packets in <secretkey/>", () => {
     expect(secretKey.read(secretKey.write(PACKETS))).toEqual(PACKETS)
     expectRefused(() => secretKey.read(element("secretkey", OX)))
     expectRefused(() => secretKey.read(element("pubkey", OX, {}, [BASE64])))

@@ -157,7 +157,7 @@ describe("forms, disco, pubsub", () => {
     expect(Object.entries(fields)).toEqual([["__proto__", ["1"]]])
   })
 
-  test("R38: a node is created with its configuration", () => {
+  test("a node is created with its configuration", () => {
     expect(
       serializeXml(pubsub.createNode("urn:xmpp:openpgp:0:secret-key", { "pubsub#access_model": "whitelist" })),
     ).toBe(
@@ -176,7 +176,7 @@ describe("forms, disco, pubsub", () => {
     )
   })
 
-  test("R23: publish without options asks for none; one item can be asked for", () => {
+  test("publish without options asks for none; one item can be asked for", () => {
     expect(serializeXml(pubsub.publish({ node: "n", payload: element("a", "urn:a") }))).toBe(
       "<pubsub xmlns='http://jabber.org/protocol/pubsub'><publish node='n'><item><a xmlns='urn:a'/></item></publish></pubsub>",
     )
@@ -185,7 +185,7 @@ describe("forms, disco, pubsub", () => {
     )
   })
 
-  test("R32: three items come in document order", () => {
+  test("three items come in document order", () => {
     const items = "<items node='n'><item id='3'/><item id='2'/><item id='1'/></items>"
     const answer = parseXml(
       `<iq xmlns='jabber:client' type='result'><pubsub xmlns='http://jabber.org/protocol/pubsub'>${items}</pubsub></iq>`,
