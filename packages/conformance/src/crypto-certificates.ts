@@ -82,7 +82,7 @@ export const certificateCases: readonly Case<CryptoProvider>[] = [
     },
   },
   {
-    title: "R2 A18: garbage, armor, a secret key and two certificates at once are no certificate",
+    title: "R2: garbage, armor, a secret key and two certificates at once are no certificate",
     async run(p) {
       const two = concat(certificate("alice"), certificate("bob"))
       const armored = utf8("-----BEGIN PGP PUBLIC KEY BLOCK-----\n\n")
