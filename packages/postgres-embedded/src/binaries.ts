@@ -1,6 +1,6 @@
-import { cp, mkdir, rename, rm, stat } from "node:fs/promises"
-import { dirname, join } from "node:path"
-import { AurochsError } from "@aurochs/core"
+import { cp, readFile, rename, rm, stat, symlink, writeFile } from "node:fs/promises"
+import { dirname, join, relative, sep } from "node:path"
+import { AurochsError, type CallOptions, throwIfAborted } from "@aurochs/core"
 import { type Owner, run } from "./process.ts"
 
 /** The programs that are needed. */
@@ -10,35 +10,101 @@ export interface Binaries {
 }
 
 /**
- * Finds the platform's package. Where the server's user cannot read the installation (a 0700 checkout of root's), the
- * programs are copied once to the given folder.
+ * Finds the platform's package and makes its programs run.
  *
- * @throws {AurochsError} `UNSUPPORTED` if there is no package for this platform
+ * @throws {AurochsError} `UNSUPPORTED` if there is no package for this platform, `ABORTED`
  */
-export async function binaries(owner: Owner, copyTo: string): Promise<Binaries> {
-  const found = await platformPackage()
-  if (await runs(found, owner)) return found
+export async function binaries(owner: Owner, copyTo: string, options: CallOptions): Promise<Binaries> {
+  return runnable(await platformPackage(), owner, copyTo, options)
+}
+
+/**
+ * The programs as they are; or, where the server's user cannot read the installation (a 0700 checkout of root's) or
+ * its libraries lack their links (npm's `--ignore-scripts`), a copy in the given folder, made once per version.
+ *
+ * @throws {AurochsError} `UNSUPPORTED` if the copy does not run either, `ABORTED`
+ */
+export async function runnable(found: Binaries, owner: Owner, copyTo: string, options: CallOptions): Promise<Binaries> {
+  if (await runs(found, owner, options)) return found
+  const native = dirname(dirname(found.postgres))
+  const version = await textOf(join(native, "..", "package.json"))
   const copied = { initdb: join(copyTo, "bin", "initdb"), postgres: join(copyTo, "bin", "postgres") }
-  if (await runs(copied, owner)) return copied
+  if ((await textOf(join(copyTo, COPY_OF))) === version && (await runs(copied, owner, options))) return copied
   const unfinished = `${copyTo}.new`
   await rm(unfinished, { recursive: true, force: true })
-  await mkdir(dirname(copyTo), { recursive: true })
-  await cp(dirname(dirname(found.postgres)), unfinished, { recursive: true, verbatimSymlinks: true })
-  await rm(copyTo, { recursive: true, force: true })
-  await rename(unfinished, copyTo)
-  if (await runs(copied, owner)) return copied
+  try {
+    await cp(native, unfinished, {
+      recursive: true,
+      verbatimSymlinks: true,
+      filter() {
+        throwIfAborted(options)
+        return true
+      },
+    })
+    await makeLinks(unfinished)
+    await writeFile(join(unfinished, COPY_OF), version)
+    await rm(copyTo, { recursive: true, force: true })
+    await rename(unfinished, copyTo)
+  } catch (error) {
+    await rm(unfinished, { recursive: true, force: true })
+    throw error
+  }
+  if (await runs(copied, owner, options)) return copied
   throw new AurochsError("UNSUPPORTED", "the embedded PostgreSQL does not run here: set DATABASE_URL to another one", {
     feature: "embedded PostgreSQL",
   })
 }
 
-async function runs({ postgres }: Binaries, owner: Owner): Promise<boolean> {
-  try {
-    await stat(postgres)
-    return (await run(postgres, ["--version"], { ...owner, cwd: "/" })).code === 0
-  } catch {
-    return false
+/** In a copy: the `package.json` of what was copied. */
+const COPY_OF = "copy-of.json"
+
+/** npm packages cannot contain links: the platform's lists them, and makes them in its install script. */
+async function makeLinks(native: string): Promise<void> {
+  const list: unknown = JSON.parse((await textOf(join(native, "pg-symlinks.json"))) || "[]")
+  if (!Array.isArray(list)) return
+  for (const { source, target } of list.filter(isLink)) {
+    const from = inside(native, source)
+    const to = inside(native, target)
+    if (from === undefined || to === undefined) continue
+    await symlink(relative(dirname(to), from), to).catch((error: unknown) => {
+      if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error
+    })
   }
+}
+
+/** A path as the list has it, `native/…`; undefined if it leaves the folder. */
+function inside(native: string, path: string): string | undefined {
+  const found = join(native, relative("native", path))
+  return found.startsWith(native + sep) ? found : undefined
+}
+
+function isLink(value: unknown): value is { source: string; target: string } {
+  return (
+    typeof value === "object" &&
+    value !== null &&
+    "source" in value &&
+    typeof value.source === "string" &&
+    "target" in value &&
+    typeof value.target === "string"
+  )
+}
+
+/** A file's text; empty if it cannot be read. */
+function textOf(file: string): Promise<string> {
+  return readFile(file, "utf8").catch(() => "")
+}
+
+async function runs(programs: Binaries, owner: Owner, options: CallOptions): Promise<boolean> {
+  for (const program of [programs.postgres, programs.initdb]) {
+    try {
+      await stat(program)
+      if ((await run(program, ["--version"], { ...owner, ...options, cwd: "/" })).code !== 0) return false
+    } catch {
+      throwIfAborted(options)
+      return false
+    }
+  }
+  return true
 }
 
 async function platformPackage(): Promise<Binaries> {

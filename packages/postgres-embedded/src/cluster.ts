@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto"
-import { chmod, chown, mkdir, readFile, rm, writeFile } from "node:fs/promises"
+import { chmod, chown, mkdir, mkdtemp, open, readdir, readFile, rename, rm, writeFile } from "node:fs/promises"
 import { join } from "node:path"
-import { AurochsError } from "@aurochs/core"
+import { AurochsError, type CallOptions, throwIfAborted } from "@aurochs/core"
 import type { Binaries } from "./binaries.ts"
 import { type Owner, run } from "./process.ts"
 
@@ -13,7 +13,6 @@ export interface Layout {
   readonly folder: string
   readonly data: string
   readonly password: string
-  readonly initialised: string
   readonly log: string
   readonly lock: string
   readonly native: string
@@ -26,7 +25,6 @@ export function layout(folder: string): Layout {
     folder,
     data: at("data"),
     password: at("password"),
-    initialised: at("initialised"),
     log: at("server.log"),
     lock: at("starting"),
     native: at("native"),
@@ -36,12 +34,16 @@ export function layout(folder: string): Layout {
 /**
  * Makes the folder; others may pass through (the server may run as another user), but not look in.
  *
- * @throws {AurochsError} `CONFIGURATION` if the server's user cannot get there
+ * @throws {AurochsError} `CONFIGURATION` if the server's user cannot get there, `ABORTED`
  */
-export async function prepareFolder(paths: Layout, owner: Owner): Promise<void> {
+export async function prepareFolder(paths: Layout, owner: Owner, options: CallOptions): Promise<void> {
   await mkdir(paths.folder, { recursive: true, mode: 0o711 })
   await chmod(paths.folder, 0o711)
-  const { code } = await run("/bin/sh", ["-c", 'test -x "$1"', "sh", paths.folder], { ...owner, cwd: "/" })
+  const { code } = await run("/bin/sh", ["-c", 'test -x "$1"', "sh", paths.folder], {
+    ...owner,
+    ...options,
+    cwd: "/",
+  })
   if (code === 0) return
   throw new AurochsError(
     "CONFIGURATION",
@@ -50,57 +52,109 @@ export async function prepareFolder(paths: Layout, owner: Owner): Promise<void> 
   )
 }
 
-/** The cluster's password: made once, readable by this user only. */
+/**
+ * The cluster's password: made once, readable by this user only.
+ *
+ * @throws {AurochsError} `BACKEND` if it is lost
+ */
 export async function clusterPassword(paths: Layout): Promise<string> {
-  return (await readFile(paths.password, "utf8")).trim()
+  try {
+    return (await readFile(paths.password, "utf8")).trim()
+  } catch (cause) {
+    throw new AurochsError("BACKEND", `${paths.password} cannot be read`, { backend: "postgres" }, { cause })
+  }
 }
 
 /**
- * Runs initdb if there is no complete cluster; one that was interrupted is made anew.
+ * Makes a cluster if there is none. It is made beside its place and moved there complete: what is at its place is
+ * never removed, whatever it is.
  *
- * @throws {AurochsError} `BACKEND`
+ * @throws {AurochsError} `BACKEND`, `ABORTED`
  */
-export async function ensureCluster(paths: Layout, programs: Binaries, owner: Owner, durable: boolean): Promise<void> {
-  if (await exists(paths.initialised)) return
-  await rm(paths.data, { recursive: true, force: true })
-  await mkdir(paths.data, { mode: 0o700 })
+export async function ensureCluster(
+  paths: Layout,
+  programs: Binaries,
+  owner: Owner,
+  durable: boolean,
+  options: CallOptions,
+): Promise<void> {
+  if ((await look(paths.data)) === "cluster") return
+  for (const name of await readdir(paths.folder)) {
+    // What a kill left behind; its initdb may still write there, so none of these names is used again.
+    if (name.startsWith(UNFINISHED))
+      await rm(join(paths.folder, name), { recursive: true, force: true }).catch(() => {})
+  }
+  const unfinished = await mkdtemp(join(paths.folder, UNFINISHED))
+  try {
+    await initialise(unfinished, paths, programs, owner, durable, options)
+    throwIfAborted(options)
+    await rename(unfinished, paths.data)
+  } catch (error) {
+    await rm(unfinished, { recursive: true, force: true })
+    throw error
+  }
+  if (durable) await sync(paths.folder)
+}
+
+const UNFINISHED = "data.new-"
+
+/** What is at a cluster's place? Only what is known to be absent counts as absent. */
+async function look(data: string): Promise<"cluster" | "nothing"> {
+  try {
+    // An empty folder is replaced by the rename.
+    const names = await readdir(data)
+    if (names.includes("PG_VERSION")) return "cluster"
+    if (names.length === 0) return "nothing"
+  } catch (cause) {
+    if (cause instanceof Error && "code" in cause && cause.code === "ENOENT") return "nothing"
+    throw new AurochsError("BACKEND", `${data} cannot be read`, { backend: "postgres" }, { cause })
+  }
+  throw new AurochsError("BACKEND", `${data} is not a complete database: repair it or move it away`, {
+    backend: "postgres",
+  })
+}
+
+async function initialise(
+  data: string,
+  paths: Layout,
+  programs: Binaries,
+  owner: Owner,
+  durable: boolean,
+  options: CallOptions,
+): Promise<void> {
   const password = randomBytes(24).toString("hex")
   const passwordForInitdb = join(paths.folder, "password.new")
-  await writeFile(paths.password, `${password}\n`, { mode: 0o600 })
-  await writeFile(passwordForInitdb, `${password}\n`, { mode: 0o600 })
-  await writeFile(paths.log, "", { mode: 0o600 })
-  if (owner.uid !== undefined && owner.gid !== undefined) {
-    for (const path of [paths.data, passwordForInitdb, paths.log]) await chown(path, owner.uid, owner.gid)
-  }
-  const options = [
-    "-U",
-    USER,
-    "-A",
-    "scram-sha-256",
-    `--pwfile=${passwordForInitdb}`,
-    "-E",
-    "UTF8",
-    "--locale=C",
-    "--no-instructions",
-  ]
+  await rm(passwordForInitdb, { force: true })
   try {
-    const args = ["-D", paths.data, ...options, ...(durable ? [] : ["--no-sync"])]
-    const { code, output } = await run(programs.initdb, args, { ...owner, cwd: paths.data })
+    // Beside the cluster before the cluster is at its place: there is never one without the other.
+    await writeFile(paths.password, `${password}\n`, { mode: 0o600, flush: durable })
+    await writeFile(passwordForInitdb, `${password}\n`, { mode: 0o600, flag: "wx" })
+    await writeFile(paths.log, "", { mode: 0o600 })
+    if (owner.uid !== undefined && owner.gid !== undefined) {
+      for (const path of [data, passwordForInitdb, paths.log]) await chown(path, owner.uid, owner.gid)
+    }
+    const settings = ["-U", USER, "-A", "scram-sha-256", "-E", "UTF8", "--locale=C", "--no-instructions"]
+    // Without --no-sync, initdb ends after all files are on the disk.
+    const args = ["-D", data, `--pwfile=${passwordForInitdb}`, ...settings, ...(durable ? [] : ["--no-sync"])]
+    const { code, output } = await run(programs.initdb, args, { ...owner, ...options, cwd: data })
     if (code !== 0) {
       throw new AurochsError("BACKEND", `initdb failed: ${output.trim().split("\n").at(-1)}`, {
         backend: "initdb",
         exitCode: code,
       })
     }
+    if (durable) await sync(data)
   } finally {
     await rm(passwordForInitdb, { force: true })
   }
-  await writeFile(paths.initialised, "")
 }
 
-async function exists(file: string): Promise<boolean> {
-  return readFile(file).then(
-    () => true,
-    () => false,
-  )
+/** Names in a folder are on the disk once the folder is. */
+async function sync(folder: string): Promise<void> {
+  const handle = await open(folder, "r")
+  try {
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
 }

@@ -1,2 +1,3 @@
+export { type ProcessLock, processLock } from "./lock.ts"
 export { freePort } from "./process.ts"
 export { type EmbeddedPostgres, type EmbeddedPostgresOptions, embeddedPostgres } from "./server.ts"

@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process"
 import { readFile } from "node:fs/promises"
 import { connect, createServer } from "node:net"
+import { aborted, type CallOptions, throwIfAborted } from "@aurochs/core"
 
 /** PostgreSQL refuses to run as root; as root it runs as `nobody`, without a user being added to the machine. */
 export interface Owner {
@@ -18,23 +19,56 @@ export function serverOwner(): Owner {
 /** Environment of every program here: nothing of ours, no other locale. */
 export const ENVIRONMENT: Readonly<Record<string, string>> = { PATH: "/usr/bin:/bin", LC_ALL: "C" }
 
-/** Runs a program to its end. */
+/**
+ * Runs a program to its end, and to the end of every process it started.
+ *
+ * @throws {AurochsError} `ABORTED`, after all of them were killed
+ */
 export function run(
   program: string,
   args: readonly string[],
-  options: Owner & { readonly cwd: string },
+  options: Owner & CallOptions & { readonly cwd: string },
 ): Promise<{ readonly code: number; readonly output: string }> {
+  const { signal, ...where } = options
   return new Promise((resolve, reject) => {
-    const child = spawn(program, args, { ...options, env: ENVIRONMENT, stdio: ["ignore", "pipe", "pipe"] })
+    throwIfAborted(options)
+    // A process group of its own, so that its children can be killed with it.
+    const child = spawn(program, args, {
+      ...where,
+      env: ENVIRONMENT,
+      stdio: ["ignore", "pipe", "pipe"],
+      detached: true,
+    })
     let output = ""
     const keep = (data: Buffer) => {
       output = (output + data).slice(-4_000)
     }
+    const kill = () => {
+      if (child.pid !== undefined) tell(-child.pid, "SIGKILL")
+    }
+    signal?.addEventListener("abort", kill, { once: true })
     child.stdout.on("data", keep)
     child.stderr.on("data", keep)
-    child.once("error", reject)
-    child.once("close", (code) => resolve({ code: code ?? 1, output }))
+    child.once("error", (error) => {
+      signal?.removeEventListener("abort", kill)
+      reject(error)
+    })
+    // Its pipes are closed once none of its children has them any more.
+    child.once("close", (code) => {
+      signal?.removeEventListener("abort", kill)
+      if (signal?.aborted) reject(aborted(signal))
+      else resolve({ code: code ?? 1, output })
+    })
   })
+}
+
+/** Sends a signal to a process (or, negative, a process group) that may have ended meanwhile. */
+export function tell(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal)
+  } catch (error) {
+    if (!(error instanceof Error && "code" in error && error.code === "ESRCH")) throw error
+  }
 }
 
 /** Is there a process with this id? */

@@ -1,11 +1,12 @@
-import { spawn } from "node:child_process"
-import { open, readFile, rm, writeFile } from "node:fs/promises"
+import { type ChildProcess, spawn } from "node:child_process"
+import { open, readFile } from "node:fs/promises"
 import { join, resolve } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
 import { AurochsError, type CallOptions, throwIfAborted } from "@aurochs/core"
-import { type Binaries, binaries } from "./binaries.ts"
+import { binaries } from "./binaries.ts"
 import { clusterPassword, ensureCluster, type Layout, layout, prepareFolder, USER } from "./cluster.ts"
-import { accepts, ENVIRONMENT, freePort, isAlive, type Owner, serverOwner, servesFolder } from "./process.ts"
+import { processLock } from "./lock.ts"
+import { accepts, ENVIRONMENT, freePort, isAlive, type Owner, serverOwner, servesFolder, tell } from "./process.ts"
 
 /** A server that runs. */
 export interface EmbeddedPostgres {
@@ -38,22 +39,19 @@ const START_TIMEOUT_MS = 60_000
  */
 export async function embeddedPostgres(options: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
   const paths = layout(resolve(options.folder))
-  const durable = options.durable ?? true
+  const call: CallOptions = options.signal === undefined ? {} : { signal: options.signal }
   const owner = serverOwner()
-  await prepareFolder(paths, owner)
-  const programs = await binaries(owner, paths.native)
+  await prepareFolder(paths, owner, call)
   const until = Date.now() + START_TIMEOUT_MS
   for (;;) {
-    throwIfAborted(options)
+    throwIfAborted(call)
     const running = await adopt(paths)
     if (running !== undefined) return running
-    if (await takeLock(paths.lock)) {
-      try {
-        // Whoever had the lock before may have started it in the meantime.
-        return (await adopt(paths)) ?? (await launch(paths, programs, owner, durable, until))
-      } finally {
-        await rm(paths.lock, { force: true })
-      }
+    const lock = await processLock(paths.lock)
+    if (lock.kind === "taken") {
+      await using _held = lock
+      // Whoever had the lock before may have started it in the meantime.
+      return (await adopt(paths)) ?? (await launch(paths, owner, options.durable ?? true, until, call))
     }
     if (Date.now() > until) throw late(paths)
     await sleep(50)
@@ -71,21 +69,24 @@ async function adopt(paths: Layout): Promise<EmbeddedPostgres | undefined> {
 
 async function launch(
   paths: Layout,
-  programs: Binaries,
   owner: Owner,
   durable: boolean,
   until: number,
+  options: CallOptions,
 ): Promise<EmbeddedPostgres> {
-  await ensureCluster(paths, programs, owner, durable)
+  const programs = await binaries(owner, paths.native, options)
+  await ensureCluster(paths, programs, owner, durable, options)
   const port = await freePort()
   const settings = [
     `port=${port}`,
     "listen_addresses=127.0.0.1",
     "unix_socket_directories=",
     "max_connections=50",
+    ...QUIET,
     ...(durable ? [] : ["fsync=off", "synchronous_commit=off", "full_page_writes=off"]),
   ]
-  const log = await open(paths.log, "a")
+  throwIfAborted(options)
+  const log = await open(paths.log, "a", 0o600)
   // In a session of its own: a Ctrl-C at the terminal is for this program, which then stops the server in order.
   const child = spawn(programs.postgres, ["-D", paths.data, ...settings.flatMap((setting) => ["-c", setting])], {
     ...owner,
@@ -94,25 +95,56 @@ async function launch(
     stdio: ["ignore", log.fd, log.fd],
     detached: durable,
   })
-  const ended = new Promise<"ended">((done) => {
-    child.once("error", () => done("ended"))
-    child.once("exit", () => done("ended"))
-  })
+  let ended = false
+  const kill = () => child.kill("SIGKILL")
+  const end = () => {
+    ended = true
+    process.off("exit", kill)
+  }
+  child.once("error", end)
+  child.once("exit", end)
   await log.close()
   child.unref()
-  if (!durable) process.once("exit", () => child.kill("SIGKILL"))
-  for (;;) {
-    const state = await Promise.race([ended, readStatus(paths)])
-    if (state === "ended")
-      throw new AurochsError("BACKEND", `the database did not start: see ${paths.log}`, { backend: "postgres" })
-    if (state?.pid === child.pid && state?.state === "ready" && (await accepts(port))) {
-      return handle(paths, state.pid, port, false)
+  if (!durable && !ended) process.once("exit", kill)
+  while (!ended) {
+    const status = await readStatus(paths)
+    if (status?.pid === child.pid && status?.state === "ready" && (await accepts(port))) {
+      return handle(paths, status.pid, port, false)
     }
-    if (Date.now() > until) {
-      child.kill("SIGKILL")
+    const tooLate = Date.now() > until
+    if (tooLate || options.signal?.aborted) {
+      await giveUp(child, () => ended)
+      throwIfAborted(options)
       throw late(paths)
     }
     await sleep(20)
+  }
+  throw new AurochsError("BACKEND", `the database did not start: see ${paths.log}`, { backend: "postgres" })
+}
+
+/** Statements and their values are the caller's: no error repeats them in the log. The client is told everything. */
+const QUIET: readonly string[] = [
+  "log_statement=none",
+  "log_min_error_statement=panic",
+  "log_error_verbosity=terse",
+  // The messages themselves may quote a value; at this level there are those of the server, and no statement's errors.
+  "log_min_messages=log",
+  "log_parameter_max_length=0",
+  "log_parameter_max_length_on_error=0",
+]
+
+/** Ends a server that is starting; promptly, its data is safe whichever way it ends. */
+async function giveUp(child: ChildProcess, ended: () => boolean): Promise<void> {
+  for (const [signal, patienceMs] of [
+    ["SIGINT", 1_000],
+    ["SIGQUIT", 2_000],
+    ["SIGKILL", 5_000],
+  ] as const) {
+    child.kill(signal)
+    for (let waitedMs = 0; waitedMs < patienceMs; waitedMs += 10) {
+      if (ended()) return
+      await sleep(10)
+    }
   }
 }
 
@@ -124,9 +156,9 @@ async function handle(paths: Layout, pid: number, port: number, adopted: boolean
     adopted,
     async stop() {
       if (!(await servesFolder(pid, paths.data))) return
-      process.kill(pid, "SIGINT")
+      tell(pid, "SIGINT")
       for (let waitedMs = 0; isRunning(await state(pid)); waitedMs += 20) {
-        if (waitedMs > 30_000) process.kill(pid, "SIGQUIT")
+        if (waitedMs > 30_000) tell(pid, "SIGQUIT")
         await sleep(20)
       }
     },
@@ -152,19 +184,6 @@ async function readStatus(paths: Layout): Promise<{ pid: number; port: number; s
   } catch {
     return undefined
   }
-}
-
-/** One starter at a time; a lock whose holder is dead is taken over. */
-async function takeLock(file: string): Promise<boolean> {
-  try {
-    await writeFile(file, String(process.pid), { flag: "wx", mode: 0o600 })
-    return true
-  } catch (error) {
-    if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error
-  }
-  const holder = Number(await readFile(file, "utf8").catch(() => ""))
-  if (holder > 0 && !isAlive(holder)) await rm(file, { force: true })
-  return false
 }
 
 function late(paths: Layout): AurochsError<"BACKEND"> {
