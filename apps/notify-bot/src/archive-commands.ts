@@ -51,7 +51,7 @@ function queryOptions<T>(program: Argv<T>) {
 
 async function list(options: QueryOptions): Promise<void> {
   const config = await loadStoreConfig(configFile(options), process.env)
-  await using stores = await openStores(config.storage, { role: "visit", onError: () => {} })
+  await using stores = await openStores(config.storage, { onError: () => {} })
   for await (const entry of stores.storage.archive.read(query(config, options))) {
     print(options.json, summary(entry), summaryLine(entry))
   }
@@ -59,7 +59,7 @@ async function list(options: QueryOptions): Promise<void> {
 
 async function search(options: QueryOptions & { text?: string | undefined }): Promise<void> {
   const config = await loadStoreConfig(configFile(options), process.env)
-  await using stores = await openStores(config.storage, { role: "visit", onError: () => {} })
+  await using stores = await openStores(config.storage, { onError: () => {} })
   const reader = await archiveReader(config, stores.storage)
   const wanted = options.text?.toLowerCase()
   let found = 0
@@ -73,7 +73,7 @@ async function search(options: QueryOptions & { text?: string | undefined }): Pr
 
 async function show(options: ConfigOptions & { id: string }): Promise<void> {
   const config = await loadStoreConfig(configFile(options), process.env)
-  await using stores = await openStores(config.storage, { role: "visit", onError: () => {} })
+  await using stores = await openStores(config.storage, { onError: () => {} })
   const entry = await stores.storage.archive.get(options.id)
   if (entry === undefined)
     throw new UsageError(`There is no message ${options.id}; aurochs-notify archive list shows what there is.`)

@@ -20,7 +20,7 @@ export function queueCommands(program: Argv<ConfigOptions>): Argv<ConfigOptions>
 
 async function list(options: ConfigOptions & { all: boolean }): Promise<void> {
   const config = await loadStoreConfig(configFile(options), process.env)
-  await using stores = await openStores(config.storage, { role: "visit", onError: () => {} })
+  await using stores = await openStores(config.storage, { onError: () => {} })
   let count = 0
   for await (const entry of stores.storage.outbox.list(config.jid, { includeSent: options.all })) {
     count++

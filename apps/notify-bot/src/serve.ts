@@ -25,7 +25,6 @@ export async function serve(config: Config, signal: AbortSignal): Promise<void> 
   const log = pino({ level: config.logLevel, base: null })
   await using _lock = await lockService(config.storage.folder)
   await using stores = await openStores(config.storage, {
-    role: "serve",
     onError: (error) => log.warn({ reason: reasonOf(error) }, "database connection lost"),
   })
   if (stores.adopted) log.info("took over the database that an earlier run left behind")

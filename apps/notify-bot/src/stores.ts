@@ -1,10 +1,10 @@
 import { chmod, mkdir } from "node:fs/promises"
 import { join } from "node:path"
 import { AurochsError } from "@aurochs/core"
-import { embeddedPostgres } from "@aurochs/postgres-embedded"
 import { fileStorage, type Storage } from "@aurochs/storage"
 import { migrate, postgresStorage } from "@aurochs/storage-postgres"
 import type { StorageConfig } from "./config.ts"
+import { type SharedDatabase, sharedDatabase } from "./shared-database.ts"
 
 /** The stores of one configuration, open. */
 export interface Stores extends AsyncDisposable {
@@ -14,25 +14,19 @@ export interface Stores extends AsyncDisposable {
   readonly adopted: boolean
 }
 
-/** How the embedded database is used. */
-export type Role =
-  /** The service: starts it, adopts what a kill left behind, and stops it at the end. */
-  | "serve"
-  /** A command beside it: uses a running one and leaves it running; stops only what it started. */
-  | "visit"
-
 /**
  * Opens the database (the one given, or an embedded one in the folder) and the folder with the secret keys, which are
- * never in the database: a dump of it opens nothing.
+ * never in the database: a dump of it opens nothing. The service and commands beside it may have them open at once; the
+ * last one stops an embedded database.
  *
  * @throws {AurochsError} `CONFIGURATION` if migrations are missing, `STORAGE` if the database is away
  */
 export async function openStores(
   config: StorageConfig,
-  options: { readonly role: Role; readonly onError: (error: unknown) => void },
+  options: { readonly onError: (error: unknown) => void },
 ): Promise<Stores> {
   await privateFolder(config.folder)
-  const database = await startDatabase(config, options.role)
+  const database = await openDatabase(config)
   try {
     if (config.databaseUrl === undefined) await migrate({ url: database.url })
     const postgres = await postgresStorage({ url: database.url, onError: options.onError })
@@ -45,11 +39,11 @@ export async function openStores(
       async [Symbol.asyncDispose]() {
         await postgres[Symbol.asyncDispose]()
         await files[Symbol.asyncDispose]()
-        await database.stop()
+        await database.leave()
       },
     }
   } catch (error) {
-    await database.stop()
+    await database.leave()
     throw error
   }
 }
@@ -57,19 +51,17 @@ export async function openStores(
 /** Brings the database to the version this program needs; the migrations that were applied. */
 export async function migrateStores(config: StorageConfig): Promise<readonly string[]> {
   if (config.databaseUrl === undefined) await privateFolder(config.folder)
-  const database = await startDatabase(config, "visit")
+  const database = await openDatabase(config)
   try {
     return (await migrate({ url: database.url })).applied
   } finally {
-    await database.stop()
+    await database.leave()
   }
 }
 
-async function startDatabase(config: StorageConfig, role: Role) {
-  if (config.databaseUrl !== undefined) return { url: config.databaseUrl, adopted: false, stop: async () => {} }
-  const database = await embeddedPostgres({ folder: join(config.folder, "postgres") })
-  const leave = role === "visit" && database.adopted
-  return { url: database.url, adopted: database.adopted, stop: leave ? async () => {} : () => database.stop() }
+async function openDatabase({ databaseUrl, folder }: StorageConfig): Promise<SharedDatabase> {
+  if (databaseUrl === undefined) return sharedDatabase(folder)
+  return { url: databaseUrl, adopted: false, leave: async () => {} }
 }
 
 async function privateFolder(folder: string): Promise<void> {
