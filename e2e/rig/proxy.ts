@@ -2,7 +2,7 @@ import { once } from "node:events"
 import { type AddressInfo, connect, createServer, type Socket } from "node:net"
 
 /** A TCP proxy on 127.0.0.1 whose connections break on command. */
-export interface Proxy {
+export interface TcpProxy {
   readonly port: number
   /** Connections accepted so far. */
   accepted(): number
@@ -16,8 +16,9 @@ export interface Proxy {
 }
 
 /** Passes connections on to a port of 127.0.0.1. */
-export async function startProxy(target: number): Promise<Proxy> {
+export async function startProxy(target: number): Promise<TcpProxy> {
   const open = new Set<readonly [Socket, Socket]>()
+  const stalled = new WeakSet<readonly [Socket, Socket]>()
   let accepted = 0
   let refusing = false
   const server = createServer((client) => {
@@ -36,14 +37,14 @@ export async function startProxy(target: number): Promise<Proxy> {
     for (const socket of pair) {
       socket.once("close", () => {
         // A stalled side does not tell the other one.
-        if (!open.delete(pair)) return
+        if (stalled.has(pair)) return
+        open.delete(pair)
         for (const each of pair) each.destroy()
       })
     }
   })
   server.listen(0, "127.0.0.1")
   await once(server, "listening")
-  const stalled = new Set<Socket>()
   const cut = () => {
     for (const pair of [...open]) {
       open.delete(pair)
@@ -55,12 +56,11 @@ export async function startProxy(target: number): Promise<Proxy> {
     accepted: () => accepted,
     cut,
     stall() {
-      for (const pair of [...open]) {
-        open.delete(pair)
+      for (const pair of open) {
+        stalled.add(pair)
         const [client, upstream] = pair
         client.unpipe(upstream).pause()
         upstream.unpipe(client).pause()
-        for (const socket of pair) stalled.add(socket)
       }
     },
     refuse(yes) {
@@ -68,7 +68,6 @@ export async function startProxy(target: number): Promise<Proxy> {
     },
     async stop() {
       cut()
-      for (const socket of stalled) socket.destroy()
       server.close()
       await once(server, "close")
     },
