@@ -23,6 +23,7 @@ export async function accountsOn(options: { readonly folder: string; readonly pr
   const { folder, programs } = options
   const prosody = await startProsody({ folder, programs, users: ["bot", "alice", "you"] })
   const { service, caFile, domain, port } = prosody
+  const person = `alice@${domain}`
   return {
     bot: { jid: `bot@${domain}`, password: "pw-bot", service, caFile },
     person: await goSendxmpp({
@@ -33,7 +34,9 @@ export async function accountsOn(options: { readonly folder: string; readonly pr
       password: "pw-alice",
     }),
     lastStanza: async () => (await prosody.openpgpMessages()).at(-1),
-    profanity: `profanity, then: /connect you@${domain} server 127.0.0.1 port ${port} tls trust (password pw-you), /ox announce FILE, /ox discover bot@${domain}, /ox start bot@${domain}`,
+    profanity: `as you@${domain}, password pw-you, on 127.0.0.1 port ${port}, "tls trust"; then /ox announce with a key of gpg's
+                   whose User ID is xmpp:you@${domain}, /ox discover bot@${domain}, /ox request, /ox start.
+                   The bot sends alerts to ${person} only; it answers you once your key nodes are open.`,
     stop: () => prosody.stop(),
   }
 }
@@ -54,7 +57,7 @@ export async function givenAccounts(
   const { host } = new URL(service)
   return {
     bot: { jid: need("AUROCHS_JID"), password: need("AUROCHS_PASSWORD"), service },
-    person: await goSendxmpp({ ...options, ...person, server: host }),
+    person: await goSendxmpp({ ...options, ...person, server: host, verifyTls: true }),
     stop: async () => {},
   }
 }

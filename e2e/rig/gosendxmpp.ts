@@ -1,4 +1,4 @@
-import { mkdir } from "node:fs/promises"
+import { mkdir, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { debianPrograms, type Programs } from "./debian.ts"
 import { type Running, runOrThrow, start } from "./processes.ts"
@@ -28,6 +28,8 @@ export async function goSendxmpp(options: {
   readonly server: string
   readonly jid: string
   readonly password: string
+  /** False (by default): the certificate of our own server is of our own making. */
+  readonly verifyTls?: boolean
   readonly programs?: Programs
 }): Promise<GoSendxmpp> {
   const { jid, password, server } = options
@@ -37,7 +39,17 @@ export async function goSendxmpp(options: {
   const program = programs.path("go-sendxmpp")
   const { XDG_DATA_HOME: _data, XDG_CONFIG_HOME: _config, ...rest } = process.env
   const env = { ...rest, ...programs.env, HOME: home }
-  const account = ["-u", jid, "-p", password, "-j", server, "-n"]
+  const configFile = join(home, "sendxmpprc")
+  // Not as an argument: those are visible to others.
+  await writeFile(
+    configFile,
+    `username: ${jid}
+jserver: ${server}
+password: ${password}
+`,
+    { mode: 0o600 },
+  )
+  const account = ["-f", configFile, ...(options.verifyTls === true ? [] : ["-n"])]
   return {
     jid,
     command: `HOME=${home} ${program} ${account.join(" ")} --ox -l`,

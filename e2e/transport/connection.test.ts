@@ -61,7 +61,11 @@ describe.each(["STARTTLS", "WebSocket"])("over %s, through a network that breaks
       if (Number(body) % 20 === 10) proxy.cut()
       await pause(5)
     }
-    await Promise.all(sends)
+    const outcomes = await Promise.allSettled(sends)
+    // Why the connection went, if not by our hand, explains the rest.
+    const reasons = juliet.events.flatMap((event) => (event.kind === "disconnected" ? [event.error.message] : []))
+    expect(reasons).toEqual(reasons.map(() => expect.stringMatching(/lost|reached|closed|negotiated/)))
+    expect(outcomes.filter(({ status }) => status === "rejected")).toEqual([])
     await Promise.all([juliet.hears("live", "59"), romeo.hears("live", "59")])
     expect(romeo.heard()).toEqual(live(said))
     expect(juliet.heard()).toEqual(live(said))
