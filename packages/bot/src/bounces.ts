@@ -9,6 +9,16 @@ const MAX_COUNTED = 1000
 const MAX_EARLY = 100
 /** A bounce that was faster than our own bookkeeping was so by less than this. */
 const EARLY_MS = 120_000
+/**
+ * What passes by itself, whatever type the server gives it: Prosody says `cancel` when a connection to another server
+ * cannot be made (RFC 6120 §8.3.3).
+ */
+const PASSING: ReadonlySet<string> = new Set([
+  "recipient-unavailable",
+  "remote-server-not-found",
+  "remote-server-timeout",
+  "resource-constraint",
+])
 
 /** Takes messages that came back (RFC 6120 §8.3) into the outbox again. */
 export interface Bounces {
@@ -27,7 +37,7 @@ export function createBounces(parts: Parts, onReturned: () => void): Bounces {
   const giveBack = async (stanzaId: string, error: StanzaError): Promise<"settled" | "unknown"> => {
     const condition = error.condition.slice(0, 100)
     const because = `came back: ${condition}`
-    const isPassing = error.type === "wait"
+    const isPassing = error.type === "wait" || PASSING.has(error.condition)
     const count = (counts.get(stanzaId) ?? 0) + 1
     const retryAt = new Date(clock.now().getTime() + backoffMs(count))
     const settlement = isPassing

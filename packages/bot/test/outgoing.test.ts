@@ -254,18 +254,22 @@ describe("order and obstacles", () => {
   })
 
   test.each([
-    ["cancel", "parked"],
-    ["modify", "parked"],
-    ["auth", "parked"],
-    ["wait", "waiting"],
-  ])("a bounce of type %s: the message is %s, with the condition, and the next goes", async (type, state) => {
+    ["cancel", "service-unavailable", "parked"],
+    ["modify", "not-acceptable", "parked"],
+    ["auth", "forbidden", "parked"],
+    ["wait", "internal-server-error", "waiting"],
+    ["cancel", "remote-server-not-found", "waiting"],
+    ["cancel", "remote-server-timeout", "waiting"],
+    ["cancel", "recipient-unavailable", "waiting"],
+    ["modify", "resource-constraint", "waiting"],
+  ])("a bounce of type %s with %s: the message is %s, and the next goes", async (type, condition, state) => {
     const clock = testClock()
     const { juliet, bot } = await setUp({ clock })
     let count = 0
-    world.onMessage = () => (++count === 1 ? { bounce: "resource-constraint", type } : "pass")
+    world.onMessage = () => (++count === 1 ? { bounce: condition, type } : "pass")
     await bot.bot.send(juliet.jid, "thou 1")
     await eventually(async () => {
-      expect(await entries(bot)).toMatchObject([{ state, because: "came back: resource-constraint" }])
+      expect(await entries(bot)).toMatchObject([{ state, because: `came back: ${condition}` }])
     })
     if (state === "waiting") await clock.advance(61_000)
     await bot.bot.send(juliet.jid, "thou 2")
