@@ -1,17 +1,18 @@
 import type { Alert, Notification } from "./alertmanager.ts"
 
-const utf8 = new TextEncoder()
+/** What XML cannot carry, and the other controls: they would steer the terminal that shows the text. */
+const UNPRINTABLE = /[\p{Cc}\ufffe\uffff]/gu
 
 /**
  * A notification as a chat message: one headline, then one paragraph for each alert. What does not fit is counted:
- * "… and N more".
+ * "… and N more". A character that a message cannot carry becomes U+FFFD.
  *
- * @param maxBytes of the whole text in UTF-8
+ * @param maxBytes of the whole text as XML, in UTF-8: `&lt;` is four
  */
 export function notificationText(notification: Notification, maxBytes: number): string {
   const { alerts } = notification
   const lines = [headline(notification)]
-  const tail = notification.externalURL ? `\n${notification.externalURL}` : ""
+  const tail = notification.externalURL ? printable(`\n${notification.externalURL}`) : ""
   let used = bytes(lines[0] ?? "") + bytes(tail)
   // Room for the line that counts the rest, whatever the number.
   const reserve = bytes("\n… and 1000000 more")
@@ -36,7 +37,7 @@ function headline({ status, alerts, groupLabels, commonLabels }: Notification): 
   const firing = alerts.filter((alert) => alert.status === "firing").length
   const count = status === "firing" ? `FIRING:${firing}` : "RESOLVED"
   const others = labelList(groupLabels, ["alertname"])
-  return cut(`[${count}] ${name}${others ? ` (${others})` : ""}`, 400)
+  return cut(printable(`[${count}] ${name}${others ? ` (${others})` : ""}`), 400)
 }
 
 function paragraph(alert: Alert, { groupLabels, commonLabels }: Notification): string {
@@ -48,7 +49,7 @@ function paragraph(alert: Alert, { groupLabels, commonLabels }: Notification): s
   const words = [summary, description ?? message].filter((text): text is string => Boolean(text))
   const since =
     alert.status === "firing" ? `since ${alert.startsAt}` : `from ${alert.startsAt} to ${alert.endsAt ?? "now"}`
-  return [`${mark} ${name}${labels ? ` {${labels}}` : ""}`, ...words, since].join("\n  ")
+  return printable([`${mark} ${name}${labels ? ` {${labels}}` : ""}`, ...words, since].join("\n  "))
 }
 
 function labelList(labels: Readonly<Record<string, string>>, without: readonly string[]): string {
@@ -58,14 +59,40 @@ function labelList(labels: Readonly<Record<string, string>>, without: readonly s
     .join(", ")
 }
 
+function printable(text: string): string {
+  return text
+    .toWellFormed()
+    .replace(/\r\n?/g, "\n")
+    .replace(UNPRINTABLE, (character) => (character === "\n" || character === "\t" ? character : "\ufffd"))
+}
+
+/** Length as XML text in UTF-8. */
 function bytes(text: string): number {
-  return utf8.encode(text).length
+  let sum = 0
+  for (const character of text) sum += bytesOf(character)
+  return sum
+}
+
+function bytesOf(character: string): number {
+  if (character === "&") return 5
+  if (character === "<" || character === ">") return 4
+  const code = character.codePointAt(0) ?? 0
+  if (code < 0x80) return 1
+  if (code < 0x800) return 2
+  return code < 0x10000 ? 3 : 4
 }
 
 /** At most this many bytes, whole characters, with an ellipsis where something was cut off. */
 function cut(text: string, maxBytes: number): string {
-  if (bytes(text) <= maxBytes) return text
-  if (maxBytes < 3) return ""
-  const kept = new TextDecoder().decode(utf8.encode(text).subarray(0, maxBytes - 3))
-  return `${kept.replace(/\ufffd$/, "")}…`
+  const room = maxBytes - bytesOf("…")
+  let used = 0
+  let length = 0
+  let kept = 0
+  for (const character of text) {
+    used += bytesOf(character)
+    if (used > maxBytes) return room < 0 ? "" : `${text.slice(0, kept)}…`
+    length += character.length
+    if (used <= room) kept = length
+  }
+  return text
 }
