@@ -47,8 +47,8 @@ export async function serve(config: Config, signal: AbortSignal): Promise<void> 
     trust: trustFor(config),
     log: adapt(log),
     dispose: false,
-    // The lock on the folder makes sure of it.
-    exclusive: true,
+    // The lock is on the folder: a database of the operator's own may have another service, on another machine.
+    exclusive: config.storage.databaseUrl === undefined,
   })
   bot.text((ctx) => ctx.reply(answer(config, ctx.message.peer)))
   const running = bot.run({ signal: stop })
