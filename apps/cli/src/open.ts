@@ -1,8 +1,16 @@
 import { exitCodes, setExitCode, UsageError } from "@aurochs/cli-kit"
-import { type BareJid, type Delivery, isAurochsError, sameBareJid, toBareJid, type XmlElement } from "@aurochs/core"
+import {
+  type BareJid,
+  childElements,
+  type Delivery,
+  isAurochsError,
+  sameBareJid,
+  toBareJid,
+  type XmlElement,
+} from "@aurochs/core"
 import { blindBeforeVerification } from "@aurochs/keys"
 import { open } from "@aurochs/message"
-import { parseDateTime, parseXml, serializeXml } from "@aurochs/xml"
+import { namespaces, parseDateTime, parseXml, serializeXml } from "@aurochs/xml"
 import type { Argv } from "yargs"
 import { readInput } from "./files.ts"
 import { type GlobalOptions, jidArgument, type PassphraseOptions, passphraseOptions } from "./global.ts"
@@ -49,8 +57,9 @@ async function openMessage(options: Options): Promise<void> {
   const input = await readInput(MAX_STANZA_BYTES)
   const parsed = readStanza(input, options)
   if (!("stanza" in parsed)) return report({ kind: "rejected", ...parsed })
-  await using world = await openWorld(options)
-  const keys = await secretKeys(world, account, options)
+  await using world = await openWorld(options, "read")
+  // Plaintext needs no key, and must be told from a message that cannot be opened.
+  const keys = claimsOpenpgp(parsed.stanza) ? await secretKeys(world, account, options) : []
   const moment = now ?? world.clock.now()
   const own = sameBareJid(parsed.stanza.attributes.from ?? "", account)
   const sender = own ? account : senderOf(parsed.stanza)
@@ -80,6 +89,14 @@ async function openMessage(options: Options): Promise<void> {
   })
   if (result === undefined) throw new UsageError("This stanza carries no message: no <openpgp/> and no <body/>.")
   report(result)
+}
+
+/** XEP-0373 §3.1, or said by XEP-0380. */
+function claimsOpenpgp(stanza: XmlElement): boolean {
+  return (
+    childElements(stanza, "openpgp", namespaces.openpgp).length > 0 ||
+    childElements(stanza, "encryption", namespaces.eme).length > 0
+  )
 }
 
 type Report = { readonly kind: string } & Readonly<Record<string, unknown>>

@@ -49,7 +49,7 @@ async function sealMessage(
 ): Promise<void> {
   const from = jidArgument("--from", options.from)
   const to = jidArgument("--to", options.to)
-  await using world = await openWorld(options)
+  await using world = await openWorld(options, "read")
   const [key] = await secretKeys(world, from, options)
   const payload =
     options.body === undefined ? readPayload(await readInput(MAX_PAYLOAD_BYTES)) : [textBody(options.body)]

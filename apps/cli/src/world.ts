@@ -1,3 +1,5 @@
+import { existsSync } from "node:fs"
+import { join } from "node:path"
 import { readSecret, UsageError } from "@aurochs/cli-kit"
 import {
   AurochsError,
@@ -11,7 +13,7 @@ import {
 } from "@aurochs/core"
 import type { CryptoProvider, SecretKey } from "@aurochs/crypto"
 import { openpgpjs } from "@aurochs/crypto-openpgpjs"
-import { fileStorage, type Storage } from "@aurochs/storage"
+import { fileStorage, fileStore, memoryStorage, type Storage } from "@aurochs/storage"
 import type { GlobalOptions, PassphraseOptions } from "./global.ts"
 import { jidArgument } from "./global.ts"
 
@@ -29,16 +31,17 @@ const backends: Readonly<Record<string, () => CryptoProvider>> = { openpgpjs: ()
 /**
  * Opens the home folder and the engine.
  *
+ * @param access `read`: a home folder that is not there yet is not made, it just holds nothing
  * @throws {UsageError} unknown engine
  * @throws {AurochsError} `STORAGE`
  */
-export async function openWorld(options: GlobalOptions): Promise<World> {
+export async function openWorld(options: GlobalOptions, access: "read" | "write" = "write"): Promise<World> {
   const make = Object.hasOwn(backends, options.backend) ? backends[options.backend] : undefined
   if (make === undefined) {
     throw new UsageError(`--backend ${options.backend} is not known; there is: ${Object.keys(backends).join(", ")}.`)
   }
   const provider = make()
-  const storage = await fileStorage(options.home)
+  const storage = access === "write" ? await fileStorage(options.home) : readableStorage(options.home)
   return {
     storage,
     provider,
@@ -46,6 +49,11 @@ export async function openWorld(options: GlobalOptions): Promise<World> {
     random: cryptoRandom(),
     [Symbol.asyncDispose]: () => storage[Symbol.asyncDispose](),
   }
+}
+
+/** Storage makes its folder as soon as it is used, so there must be one already. */
+function readableStorage(home: string): Storage {
+  return existsSync(join(home, "storage.json")) ? fileStore(home) : memoryStorage()
 }
 
 const ACCOUNTS = "cli:accounts"
