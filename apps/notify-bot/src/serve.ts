@@ -6,6 +6,7 @@ import { xmpp } from "@aurochs/xmpp"
 import { serve as listen } from "@hono/node-server"
 import { type Logger, pino } from "pino"
 import type { Config } from "./config.ts"
+import { logConnection, reasonOf } from "./logging.ts"
 import { messagesFor } from "./notify.ts"
 import { lockService } from "./service-lock.ts"
 import { openStores } from "./stores.ts"
@@ -36,7 +37,7 @@ export async function serve(config: Config, signal: AbortSignal): Promise<void> 
     password: config.password,
     ...(config.service === undefined ? {} : { service: config.service }),
     state: stores.storage.state,
-    onEvent: (event) => log.debug({ event }, "connection"),
+    onEvent: (event) => logConnection(log, event),
   })
   const bot = createBot({
     transport,
@@ -114,10 +115,6 @@ async function startWebhook(config: Config, bot: Bot<object>, log: Logger): Prom
 async function health(bot: Bot<object>) {
   const { connected, ownKey, waiting } = await bot.status({ signal: AbortSignal.timeout(HEALTH_TIMEOUT_MS) })
   return { healthy: true, connected, ownKey, waiting }
-}
-
-function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : "unknown"
 }
 
 function adapt(log: Logger) {

@@ -39,7 +39,7 @@ const anyText = fc.oneof(
 )
 
 describe("the text of a notification", () => {
-  it("A34: carries only what XML can, whatever labels and annotations hold, and never more bytes than allowed", () => {
+  it("carries only what XML can, whatever labels and annotations hold, and never more bytes than allowed", () => {
     fc.assert(
       fc.property(anyText, fc.integer({ min: 500, max: 3000 }), (text, maxBytes) => {
         const body = notificationText(posted(text), maxBytes)
