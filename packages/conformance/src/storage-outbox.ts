@@ -201,6 +201,29 @@ export const outboxCases: readonly Case<Pair<Outbox>>[] = [
     },
   },
   {
+    title: "outbox: the same key again puts a parked message back into its place",
+    async run({ first, second }) {
+      const [id, other] = await first.enqueue([outgoing("1", romeo), outgoing("2", romeo), outgoing("3", romeo)])
+      await first.settle(await claimOne(first), parked)
+      await first.settle(await claimOne(first), parked)
+      const [again, fresh] = await second.enqueue([outgoing("1", romeo), outgoing("4", romeo), outgoing("1", romeo)])
+      expect(again).toBe(id)
+      expect(await collect(first.list(juliet))).toMatchObject([
+        { id, state: "waiting", because: undefined, attempts: 1 },
+        { id: other, state: "parked", because: "too-large" },
+        { key: "3", state: "waiting" },
+        { id: fresh, state: "waiting" },
+      ])
+      const leased = await claimOne(first)
+      expect(leased).toMatchObject({ key: "1", attempts: 2 })
+      expect(leased.sealed).toEqual(outgoing("1", romeo).sealed)
+      expect(await second.enqueue([outgoing("1", romeo)])).toEqual([id])
+      expect(await first.settle(leased, sent("s1"))).toBe("settled")
+      expect(await second.enqueue([outgoing("1", romeo)])).toEqual([id])
+      expect(keysIn(await claim(first))).toEqual(["3"])
+    },
+  },
+  {
     title: "outbox: what was sent is listed only if asked for",
     async run({ first, second }) {
       await first.enqueue([outgoing("1", romeo), outgoing("2", nurse)])

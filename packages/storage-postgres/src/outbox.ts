@@ -105,16 +105,7 @@ export function outboxOn(link: Connection, namespace: string): Outbox {
         options,
       ),
 
-    unpark: (ids, options) =>
-      change(
-        "outbox.unpark",
-        (db) =>
-          rowsOf(db)
-            .set({ state: "waiting", because: null, retry_at: null })
-            .where("state", "=", "parked")
-            .where(sql<boolean>`id = any(${numbersOf(ids)}::bigint[])`),
-        options,
-      ),
+    unpark: (ids, options) => change("outbox.unpark", (db) => unparking(db, namespace, ids), options),
 
     async *list(account, options) {
       const load = (behind: { readonly id: string } | undefined, size: number) =>
@@ -197,6 +188,8 @@ async function enqueue(
   for (let at = 0; at < entries.length; at += batchRows) {
     const batch = entries.slice(at, at + batchRows)
     await findKnown(db, namespace, batch, ids)
+    const known = batch.flatMap((entry) => ids.get(nameOf(entry)) ?? [])
+    if (known.length > 0) await unparking(db, namespace, known).execute()
     const fresh = new Map(batch.filter((entry) => !ids.has(nameOf(entry))).map((entry) => [nameOf(entry), entry]))
     // The first with a key counts, as if they had come one by one.
     for (const entry of [...batch].reverse()) if (fresh.has(nameOf(entry))) fresh.set(nameOf(entry), entry)
@@ -223,6 +216,16 @@ async function findKnown(
       as wanted (wanted_account, wanted_key) on account = wanted_account and key = wanted_key
     where namespace = ${namespace}`.execute(db)
   for (const row of rows) ids.set(nameOf(row), idOf(row.id) as OutboxId)
+}
+
+/** Puts those of them that are parked back into their places. */
+function unparking(db: Database, namespace: string, ids: readonly OutboxId[]) {
+  return db
+    .updateTable("outbox")
+    .set({ state: "waiting", because: null, retry_at: null })
+    .where("namespace", "=", namespace)
+    .where("state", "=", "parked")
+    .where(sql<boolean>`id = any(${numbersOf(ids)}::bigint[])`)
 }
 
 function nameOf(entry: { readonly account: string; readonly key: string }): string {

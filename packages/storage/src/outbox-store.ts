@@ -36,14 +36,15 @@ export function outboxOn(backing: Backing): Outbox {
       table.write(
         "outbox.enqueue",
         async (tx) => {
-          const { ids, fresh } = place(tx, entries)
+          const { ids, fresh, parked } = place(tx, entries)
           if (fresh.length > 0) {
             await blobs.put(
               "outbox.enqueue",
               fresh.map(({ row, entry }) => ({ id: row.id, value: entry.sealed })),
             )
-            await tx.commit({ put: fresh.map(({ row }) => row) })
           }
+          const put = [...parked.map(unparked), ...fresh.map(({ row }) => row)]
+          if (put.length > 0) await tx.commit({ put })
           return ids
         },
         options,
@@ -156,7 +157,7 @@ export function outboxOn(backing: Backing): Outbox {
         (rows) =>
           known(rows, ids)
             .filter((row) => row.state === "parked")
-            .map((row) => ({ ...row, state: "waiting", because: undefined })),
+            .map(unparked),
         options,
       ),
 
@@ -192,18 +193,24 @@ export function outboxOn(backing: Backing): Outbox {
   }
 }
 
-/** Gives each entry its id: the one it has by its key, or a new one. */
+/** Gives each entry its id: the one it has by its key, or a new one. `parked`: those known that are put back. */
 function place(tx: Transaction<OutboxRow>, entries: readonly NewOutboxEntry[]) {
+  const parked = new Map<string, OutboxRow>()
   const fresh = new Map<string, { readonly row: OutboxRow; readonly entry: NewOutboxEntry }>()
   const ids = entries.map((entry) => {
     const key = outboxKey(entry)
     const known = fresh.get(key)?.row ?? tx.rows.find(key)
+    if (known?.state === "parked") parked.set(key, known)
     if (known !== undefined) return known.id as OutboxId
     const row = waitingRow(tx.nextId(fresh.size), entry)
     fresh.set(key, { row, entry })
     return row.id as OutboxId
   })
-  return { ids, fresh: [...fresh.values()] }
+  return { ids, fresh: [...fresh.values()], parked: [...parked.values()] }
+}
+
+function unparked(row: OutboxRow): OutboxRow {
+  return { ...row, state: "waiting", because: undefined }
 }
 
 /** The head of each recipient's line, if its time has come. */

@@ -7,7 +7,7 @@ export type OutboxId = Brand<string, "OutboxId">
 export interface NewOutboxEntry {
   readonly account: BareJid
   readonly recipient: BareJid
-  /** The same key again gives the same id: nothing is sent twice. Unique for each account. */
+  /** The same key again gives the same id: nothing is sent twice, see {@link Outbox.enqueue}. Unique for each account. */
   readonly key: string
   /** The payload, sealed to the account's own certificate: no plaintext at rest. */
   readonly sealed: Uint8Array
@@ -61,7 +61,8 @@ export type Settlement =
  */
 export interface Outbox extends AsyncDisposable {
   /**
-   * All or none, durable when it resolves.
+   * All or none, durable when it resolves. An entry whose key is known changes nothing and is not kept, with one
+   * exception: is the known one parked, it goes back into its place in the line, as by {@link Outbox.unpark}.
    *
    * @returns the id of each entry, in their order
    * @throws {AurochsError} `STORAGE` (nothing is known to have been entered: the same call again is safe), `ABORTED`
