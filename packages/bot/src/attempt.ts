@@ -52,6 +52,8 @@ export async function attemptToSend(
     const { message } = opened
     const recipients = await contacts.recipients(leased.recipient, { signal })
     let stanza: XmlElement
+    // Whole seconds, as the sealed `<time/>` has them.
+    const writtenAt = new Date(Math.floor(clock.now().getTime() / 1000) * 1000)
     const id = await stanzaIdOf(leased)
     const isPlain = recipients.kind === "none"
     if (recipients.kind === "usable") {
@@ -62,7 +64,7 @@ export async function attemptToSend(
         signWith: own.current,
         alsoTo: await ownCertificates(own, { account, keys: parts.storage.keys, provider, now: clock.now(), signal }),
         provider,
-        now: clock.now(),
+        now: writtenAt,
         random: parts.random,
         id,
         signal,
@@ -73,12 +75,13 @@ export async function attemptToSend(
       log.info("message waits", { ...about, because: recipients.because })
       return ended(later(recipients.because, recipients.retryInMs))
     }
-    return await deliver(stanza, isPlain)
+    return await deliver(stanza, isPlain ? undefined : writtenAt)
   } catch (error) {
     return failed(error)
   }
 
-  async function deliver(stanza: XmlElement, isPlain: boolean): Promise<Attempted> {
+  /** @param writtenAt what the sealed `<time/>` says; undefined: it goes in plaintext */
+  async function deliver(stanza: XmlElement, writtenAt: Date | undefined): Promise<Attempted> {
     try {
       await parts.transport.send(stanza, { signal })
     } catch (thrown) {
@@ -95,7 +98,7 @@ export async function attemptToSend(
       return { settlement: later(`network: ${phase}`, 0, isLost), networkAway: true }
     }
     const sentAt = clock.now()
-    if (isPlain) {
+    if (writtenAt === undefined) {
       log.warn("sent in plaintext: the recipient has no key", about)
       await audit(parts, { kind: "sent-plaintext", subject: leased.recipient })
     }
@@ -109,9 +112,10 @@ export async function attemptToSend(
           openpgp: openpgpBytesOf(stanza),
           via: "sent",
           storedAt: sentAt,
-          verdict: isPlain
-            ? { outcome: "plaintext" }
-            : { outcome: "secure", signer: own.current.certificate.fingerprint, writtenAt: sentAt },
+          verdict:
+            writtenAt === undefined
+              ? { outcome: "plaintext" }
+              : { outcome: "secure", signer: own.current.certificate.fingerprint, writtenAt },
         }),
       { clock, log, what: "archive of what was sent", attempts: 4 },
     )

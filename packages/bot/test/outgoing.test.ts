@@ -291,6 +291,33 @@ describe("order and obstacles", () => {
 })
 
 describe("the outbox at rest", () => {
+  test("the same key again puts a parked message back into the line", async () => {
+    const { juliet, bot } = await setUp()
+    world.onMessage = () => ({ bounce: "service-unavailable", type: "cancel" })
+    const first = await bot.bot.send(juliet.jid, "thou", { key: "alert-1" })
+    await eventually(async () => expect(await entries(bot)).toMatchObject([{ state: "parked" }]))
+    world.onMessage = () => "pass"
+    expect(await bot.bot.send(juliet.jid, "thou", { key: "alert-1" })).toBe(first)
+    expect(await heard(juliet, bot, 1)).toEqual(["thou"])
+    await eventually(async () => expect(await entries(bot)).toMatchObject([{ state: "sent" }]))
+  })
+
+  test("the archive has the time that is sealed inside, not that of the acknowledgement", async () => {
+    const clock = testClock()
+    const { juliet, bot } = await setUp({ clock })
+    world.onMessage = () => {
+      void clock.advance(30_000)
+      return "pass"
+    }
+    await bot.bot.send(juliet.jid, "thou")
+    const message = await juliet.hear(botJid, bot.certificate)
+    if (message?.kind !== "secure") throw new Error("it was not secure")
+    await eventually(async () => {
+      const archived = await Array.fromAsync(bot.storage.archive.read({ account: botJid, direction: "out" }))
+      expect(archived).toMatchObject([{ verdict: { outcome: "secure", writtenAt: message.writtenAt } }])
+    })
+  })
+
   test("the same key gives the same id and is sent once", async () => {
     const { juliet, bot } = await setUp()
     const first = await bot.bot.send(juliet.jid, "thou", { key: "alert-1" })
