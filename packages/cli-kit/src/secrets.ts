@@ -1,8 +1,7 @@
 import { execFile } from "node:child_process"
 import { readFile } from "node:fs/promises"
-import { createInterface } from "node:readline"
-import { Writable } from "node:stream"
 import { UsageError } from "./exit-codes.ts"
+import { askSecret } from "./prompt.ts"
 
 /** Where a secret may come from; the first one given wins. It never comes from an argument: those are visible to others. */
 export interface SecretSource {
@@ -15,20 +14,24 @@ export interface SecretSource {
   readonly variable: string
   /** Ask at the terminal, if there is one. */
   readonly prompt: boolean
+  /** It is a new one: a prompt asks twice. Not by default. */
+  readonly confirm?: boolean | undefined
 }
 
 /**
  * Reads a secret from a file, a command, the environment, or a prompt that does not echo. One newline at its end is
  * cut off.
  *
- * @throws {UsageError} if there is none, with the ways to give it
+ * @throws {UsageError} if there is none, with the ways to give it; if the prompt was left, or answered in two ways
  */
 export async function readSecret(source: SecretSource): Promise<string> {
   if (source.file !== undefined) return firstLine(await fileOf(source.file, source.what), source.what)
   if (source.command !== undefined) return firstLine(await outputOf(source.command, source.what), source.what)
   const given = process.env[source.variable]
   if (given !== undefined && given !== "") return given
-  if (source.prompt && process.stdin.isTTY) return ask(`${source.what}: `)
+  if (source.prompt && process.stdin.isTTY) {
+    return askSecret(source.what, source.confirm ?? false, { input: process.stdin, output: process.stderr })
+  }
   throw new UsageError(
     `A ${source.what} is needed: give it with --${source.what}-file FILE, --${source.what}-command COMMAND or ${source.variable}, or run this at a terminal.`,
   )
@@ -53,19 +56,6 @@ function outputOf(command: string, what: string): Promise<string> {
     execFile("/bin/sh", ["-c", command], { timeout: 60_000 }, (error, stdout) => {
       if (error) reject(new UsageError(`The command that should print the ${what} failed.`))
       else resolve(stdout)
-    })
-  })
-}
-
-function ask(question: string): Promise<string> {
-  return new Promise((resolve) => {
-    process.stderr.write(question)
-    const silent = new Writable({ write: (_chunk, _encoding, done) => done() })
-    const terminal = createInterface({ input: process.stdin, output: silent, terminal: true })
-    terminal.question("", (answer) => {
-      terminal.close()
-      process.stderr.write("\n")
-      resolve(answer)
     })
   })
 }
