@@ -72,26 +72,38 @@ const STREAM_ERRORS = "urn:ietf:params:xml:ns:xmpp-streams"
 const HOST = ["host-unknown", "host-gone", "improper-addressing"]
 
 /**
- * What a `<stream:error/>` means (RFC 6120 §4.9). `see-other-host` is not followed: before the login anybody may have
- * sent it, and after it an operator who moves a host has DNS to say so (X13).
+ * Who has been proved to be at the other end: nobody; the server, by TLS, or because it is this machine; the server to
+ * whom we have logged in.
  */
-export function streamError(element: XmlElement): Error {
+export type Proved = "nobody" | "server" | "login"
+
+/**
+ * What a `<stream:error/>` means (RFC 6120 §4.9). Before TLS anybody on the way may have sent it: it ends nothing but
+ * the attempt. `see-other-host` is not followed: before the login anybody may have sent it, and after it an operator
+ * who moves a host has DNS to say so (X13).
+ *
+ * @param proved who sent it
+ */
+export function streamError(element: XmlElement, proved: Proved): Error {
   const condition = element.children.find(
     (child): child is XmlElement =>
       typeof child !== "string" && child.namespace === STREAM_ERRORS && child.name !== "text",
   )
   const name = condition?.name ?? "undefined-condition"
-  if (name === "conflict") {
+  // Only who may end the session can say that it ended.
+  const fatal = proved === "login"
+  if (name === "conflict" && proved === "login") {
     const message = "another client took this resource: give each its own, or none"
-    return failure(new AurochsError("CONFIGURATION", message, { field: "jid" }), { permanent: true, fatal: true })
+    return failure(new AurochsError("CONFIGURATION", message, { field: "jid" }), { permanent: true, fatal })
   }
   if (HOST.includes(name)) {
     const message = `the server does not serve the domain of this JID (${name})`
-    return failure(new AurochsError("CONFIGURATION", message, { field: "jid" }), { permanent: true, fatal: true })
+    if (proved === "nobody") return failure(networkError("closed", `somebody without TLS says: ${message}`))
+    return failure(new AurochsError("CONFIGURATION", message, { field: "jid" }), { permanent: true, fatal })
   }
   const elsewhere =
     name === "see-other-host" && condition !== undefined ? ` (${textOf(condition).slice(0, 100)}, not followed)` : ""
-  return failure(networkError("closed", `the server ended the stream: ${name}${elsewhere}`), { fatal: true })
+  return failure(networkError("closed", `the server ended the stream: ${name}${elsewhere}`), { fatal })
 }
 
 /**

@@ -111,6 +111,8 @@ async function negotiate(elements: Incoming, opened: Opened, o: Attempt): Promis
   const { stream } = elements
   const features = () =>
     elements.next((element) => element.name === "features" && element.namespace === namespaces.streams)
+  // Where this machine need not prove itself by TLS, it is the server.
+  if (opened.wire.secure || opened.loopback) elements.proved("server")
   await step("opening the stream", elements.unlessOver(stream.open()))
   let offered = await step("stream features", features())
   let wire = opened.wire
@@ -118,6 +120,7 @@ async function negotiate(elements: Incoming, opened: Opened, o: Attempt): Promis
     const upgraded = await startTls(offered, elements, opened.plain, opened.loopback, o)
     if (upgraded !== undefined) {
       wire = upgraded
+      elements.proved("server")
       await step("opening the stream over TLS", elements.unlessOver(stream.open()))
       offered = await step("stream features over TLS", features())
     }
@@ -126,6 +129,7 @@ async function negotiate(elements: Incoming, opened: Opened, o: Attempt): Promis
   if (!secure && !opened.loopback) throw noTls()
   // PLAIN shows the password to whoever is at the other end: the right server, or this machine.
   await step("the login", elements.unlessOver(stream.login(offered, ["SCRAM-SHA-1", "PLAIN"], password)))
+  elements.proved("login")
   offered = await step("stream features after the login", features())
   return await bind(offered, elements, secure, o)
 }

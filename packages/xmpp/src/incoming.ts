@@ -1,7 +1,7 @@
 import { AurochsError, type XmlElement } from "@aurochs/core"
 import { namespaces } from "@aurochs/xml"
 import { type ClientStream, clientStream } from "./client-boundary.ts"
-import { networkError, streamError } from "./errors.ts"
+import { networkError, type Proved, streamError } from "./errors.ts"
 import type { Settings } from "./options.ts"
 import type { Wire } from "./wire.ts"
 
@@ -26,6 +26,8 @@ export interface Incoming {
   readonly early: XmlElement[]
   readonly queued: XmlElement[]
   listen(listener: LinkListener): void
+  /** Who is at the other end from here on; nobody is, to begin with. */
+  proved(who: Proved): void
   readonly over: Promise<unknown>
   destroy(reason: unknown): void
 }
@@ -35,6 +37,7 @@ export function incoming(settings: Settings, wire: Wire, kind: "tcp" | "websocke
   const { domain, username, limits } = settings
   const over = Promise.withResolvers<unknown>()
   let reason: unknown
+  let proved: Proved = "nobody"
   const failed = over.promise.then((why) => Promise.reject(why))
   failed.catch(() => {})
   const early: XmlElement[] = []
@@ -49,7 +52,7 @@ export function incoming(settings: Settings, wire: Wire, kind: "tcp" | "websocke
   }
   const stream = clientStream({ domain, username, limits }, wire, kind, {
     element(element) {
-      if (element.name === "error" && element.namespace === namespaces.streams) finish(streamError(element))
+      if (element.name === "error" && element.namespace === namespaces.streams) finish(streamError(element, proved))
       else if (listener !== undefined) listener.element(element, true)
       else if (queued.push(element) > MAX_EARLY) finish(networkError("closed", "the server talks before the session"))
       else wake()
@@ -64,6 +67,9 @@ export function incoming(settings: Settings, wire: Wire, kind: "tcp" | "websocke
     stream,
     early,
     queued,
+    proved: (who) => {
+      proved = who
+    },
     over: over.promise,
     destroy: finish,
     unlessOver: (work) => Promise.race([work, failed]),

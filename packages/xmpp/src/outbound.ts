@@ -109,11 +109,11 @@ export function outboundOf(settings: Settings, management: StreamManagement, req
       connected = new AbortController()
       asked = undefined
       lastHeard = clock.now().getTime()
-      if (next.resumed) {
-        const owed = management.unacknowledged()
-        for (const text of owed) write(text)
-        if (owed.length > 0) ask()
-      }
+      // Counted and not written: from before a resumption, or since a new session was enabled a moment ago. An unwritten
+      // one would shift every acknowledgement that follows.
+      const owed = management.unacknowledged()
+      for (const text of owed) write(text)
+      if (owed.length > 0) ask()
       later(keepaliveMs, connected.signal, keepAlive)
     },
     detach() {

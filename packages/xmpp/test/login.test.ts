@@ -129,6 +129,76 @@ describe("login", () => {
     expect(server.connections).toHaveLength(1)
   })
 
+  const streamError = (name: string) =>
+    element("error", namespaces.streams, {}, [element(name, "urn:ietf:params:xml:ns:xmpp-streams")])
+  for (const name of ["host-unknown", "host-gone", "improper-addressing", "conflict"]) {
+    test(`X13 ${name} before TLS is of nobody: it is tried again`, async () => {
+      await using server = await scriptedServer({
+        tls: "starttls",
+        certificate: right,
+        onOpen(connection) {
+          if (connection.number > 0) return false
+          connection.send(streamError(name))
+          return true
+        },
+      })
+      await using transport = ours(server, { tls: "required", ca: right.cert })
+      expect((await online(transport)).secure).toBe(true)
+      expect(transport.log[0]).toMatchObject({ kind: "disconnected", error: { code: "NETWORK" } })
+      expect(server.connections).toHaveLength(2)
+    })
+  }
+
+  test("X13 what is put behind <proceed/> in the clear is not of the server either", async () => {
+    await using server = await scriptedServer({ tls: "starttls", certificate: right })
+    let injections = 0
+    const between = await tampered(
+      server.port,
+      (text) => text,
+      (text) =>
+        text.replace(/<proceed[^>]*>/, (proceed) =>
+          injections++ > 0
+            ? proceed
+            : `${proceed}<error xmlns='http://etherx.jabber.org/streams'><host-unknown xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></error>`,
+        ),
+    )
+    await using transport = ours(between, { tls: "required", ca: right.cert })
+    await online(transport)
+    expect(transport.log.map(({ kind }) => kind)).toEqual(["disconnected", "connected"])
+  })
+
+  test("host-unknown over TLS is for good, and so it is from this machine", async () => {
+    for (const tls of ["starttls", "none"] as const) {
+      await using server = await scriptedServer({
+        tls,
+        certificate: right,
+        onOpen(connection) {
+          if (connection.isSecure !== (tls === "starttls")) return false
+          connection.send(streamError("host-unknown"))
+          return true
+        },
+      })
+      await using transport = ours(server, tls === "none" ? {} : { tls: "required", ca: right.cert })
+      expect(await rejection(online(transport))).toMatchObject({ code: "CONFIGURATION", details: { field: "jid" } })
+      expect(server.connections).toHaveLength(1)
+    }
+  })
+
+  test("conflict over TLS before the login is tried again: there is nothing yet that it could be about", async () => {
+    await using server = await scriptedServer({
+      tls: "direct",
+      certificate: right,
+      onOpen(connection) {
+        if (connection.number > 0) return false
+        connection.send(streamError("conflict"))
+        return true
+      },
+    })
+    await using transport = ours(server, { tls: "required", ca: right.cert })
+    await online(transport)
+    expect(transport.log[0]).toMatchObject({ kind: "disconnected", error: { code: "NETWORK" } })
+  })
+
   test("malformed settings are told by xmpp() itself", () => {
     expect(() => ours({ service: "x" }, { jid: "no-localpart.test" })).toThrow(/JID/)
     expect(() => ours({ service: "x" }, { keepaliveMs: 0 })).toThrow(/keepaliveMs/)
