@@ -1,11 +1,11 @@
 import { type Bot, createBot } from "@aurochs/bot"
-import { AurochsError, type BareJid, throwIfAborted } from "@aurochs/core"
+import { type BareJid, throwIfAborted } from "@aurochs/core"
 import { openpgpjs } from "@aurochs/crypto-openpgpjs"
 import { pinned, type TrustPolicy, tofu } from "@aurochs/keys"
 import { xmpp } from "@aurochs/xmpp"
-import { serve as listen } from "@hono/node-server"
 import { type Logger, pino } from "pino"
 import type { Config } from "./config.ts"
+import { listen } from "./listening.ts"
 import { logConnection, reasonOf } from "./logging.ts"
 import { messagesFor } from "./notify.ts"
 import { lockService } from "./service-lock.ts"
@@ -30,8 +30,6 @@ export async function serve(config: Config, signal: AbortSignal): Promise<void> 
   })
   if (stores.adopted) log.info("took over the database that an earlier run left behind")
   throwIfAborted({ signal })
-  const ending = new AbortController()
-  const stop = AbortSignal.any([signal, ending.signal])
   const transport = xmpp({
     jid: config.jid,
     password: config.password,
@@ -52,17 +50,27 @@ export async function serve(config: Config, signal: AbortSignal): Promise<void> 
     exclusive: config.storage.databaseUrl === undefined,
   })
   bot.text((ctx) => ctx.reply(answer(config, ctx.message.peer)))
-  const running = bot.run({ signal: stop })
+  // The bot goes on until nobody posts any more: it holds the keys that seal what is posted.
+  const ending = new AbortController()
+  const running = bot.run({ signal: ending.signal })
   // Looked at below; it may fail while the webhook is being opened.
   running.catch(() => {})
   try {
-    await using _server = await startWebhook(config, bot, log)
+    await whileListening(config, bot, log, () => Promise.race([running, aborted(signal)]))
+    ending.abort()
     await running
   } finally {
     ending.abort()
     await running.catch(() => {})
     await transport[Symbol.asyncDispose]()
   }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve()
+    signal.addEventListener("abort", () => resolve(), { once: true })
+  })
 }
 
 /** Fingerprints in the configuration bind; everybody else is trusted on first use. */
@@ -79,7 +87,7 @@ function answer(config: Config, peer: BareJid): string {
     : "I am the notification bot. You are not one of those who get notifications."
 }
 
-async function startWebhook(config: Config, bot: Bot<object>, log: Logger): Promise<AsyncDisposable> {
+async function whileListening(config: Config, bot: Bot<object>, log: Logger, task: () => Promise<void>): Promise<void> {
   const app = webhook({
     token: config.webhook.token,
     maxBodyBytes: config.webhook.maxBodyBytes,
@@ -97,19 +105,9 @@ async function startWebhook(config: Config, bot: Bot<object>, log: Logger): Prom
     health: () => health(bot),
     onError: (error) => log.error({ reason: reasonOf(error) }, "webhook"),
   })
-  const { host, port } = config.webhook
-  return new Promise((resolve, reject) => {
-    const server = listen({ fetch: app.fetch, hostname: host, port }, (address) => {
-      log.info({ url: `http://${address.address}:${address.port}/alertmanager` }, "listening")
-      resolve({
-        [Symbol.asyncDispose]: () => new Promise((done) => server.close(() => done())),
-      })
-    })
-    server.once("error", () => {
-      const message = `webhook.port: ${host}:${port} cannot be listened on; is another program there?`
-      reject(new AurochsError("CONFIGURATION", message, { field: "webhook.port" }))
-    })
-  })
+  await using listening = await listen(app.fetch, config.webhook)
+  log.info({ url: `http://${listening.address}:${listening.port}/alertmanager` }, "listening")
+  await task()
 }
 
 async function health(bot: Bot<object>) {
