@@ -22,15 +22,15 @@ function adviceFor(error: AnyAurochsError): string | undefined {
     case "AUTHENTICATION":
       return "Check the account's address and password."
     case "KEY_LOCKED":
-      return "Give the passphrase with --passphrase-file or AUROCHS_PASSPHRASE."
+      return "Give the passphrase (AUROCHS_PASSPHRASE, or a file)."
     case "NO_USABLE_KEY": {
       const why = error.details.leftOut.map((key) => `${key.fingerprint}: ${key.because}`)
       return why.length > 0 ? `Left out: ${why.join("; ")}.` : undefined
     }
     case "NETWORK":
       return error.details.phase === "tls"
-        ? "If the server's certificate comes from an authority of your own, name it in NODE_EXTRA_CA_CERTS."
-        : "Is the server running, and is its address right (--service)?"
+        ? tlsAdvice(error.message)
+        : "Is the server running, and is its address right?"
     case "STANZA_ERROR":
       return `The server answered ${error.details.condition}.`
     case "STORAGE":
@@ -38,4 +38,16 @@ function adviceFor(error: AnyAurochsError): string | undefined {
     default:
       return undefined
   }
+}
+
+/** TLS fails for three reasons, which only the message tells apart. */
+function tlsAdvice(message: string): string {
+  if (message.includes("certificate")) {
+    return "If the server's certificate comes from an authority of your own, name it in NODE_EXTRA_CA_CERTS."
+  }
+  if (/not be encrypted|STARTTLS/.test(message)) {
+    const must = "The server must offer TLS (STARTTLS, xmpps:// or wss://)."
+    return message.includes("nothing was sent") ? must : `Nothing was sent. ${must}`
+  }
+  return "Does the server speak TLS at this address and port?"
 }

@@ -3,7 +3,7 @@ import { once } from "node:events"
 import { mkdtemp, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { AurochsError } from "@aurochs/core"
+import { AurochsError, fingerprint } from "@aurochs/core"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { exitCodeOf, explain, readSecret, UsageError } from "../src/index.ts"
 
@@ -29,11 +29,39 @@ describe("exit codes and messages", () => {
 
   it("says what to do next, and never a stack", () => {
     const text = explain(new AurochsError("NETWORK", "the server cannot be reached", { phase: "connect" }))
-    expect(text).toBe("the server cannot be reached. Is the server running, and is its address right (--service)?")
+    expect(text).toBe("the server cannot be reached. Is the server running, and is its address right?")
     const leftOut = [{ fingerprint: "A".repeat(40), because: "expired" }]
     expect(explain(new AurochsError("NO_USABLE_KEY", "none", { owner: "a@b", leftOut }))).toContain(
       `${"A".repeat(40)}: expired`,
     )
+  })
+})
+
+describe("advice about TLS", () => {
+  const about = (message: string) => explain(new AurochsError("NETWORK", message, { phase: "tls" }))
+
+  it("names an authority of one's own only if the certificate was refused", () => {
+    const refused = about("the server's certificate is not acceptable for example.org: SELF_SIGNED_CERT_IN_CHAIN")
+    expect(refused).toContain("NODE_EXTRA_CA_CERTS")
+    expect(about("TLS could not be negotiated")).toMatch(/speak TLS at this address/)
+  })
+
+  it.each(["the connection would not be encrypted: nothing was sent", "the server refused STARTTLS"])(
+    "says what the server must offer: %s",
+    (message) => {
+      const text = about(message)
+      expect(text).toContain("The server must offer TLS (STARTTLS, xmpps:// or wss://).")
+      expect(text.match(/nothing was sent/gi)).toHaveLength(1)
+      expect(text).not.toContain("NODE_EXTRA_CA_CERTS")
+    },
+  )
+
+  it("names no option: each program has its own", () => {
+    const errors = [
+      new AurochsError("NETWORK", "away", { phase: "connect" }),
+      new AurochsError("KEY_LOCKED", "locked", { fingerprint: fingerprint("A".repeat(40)) }),
+    ]
+    for (const error of errors) expect(explain(error)).not.toContain("--")
   })
 })
 
