@@ -44,8 +44,8 @@ export type OwnKeyAction =
  * | yes | does not name it | yes | reannounce |
  * | yes | empty | no | announce |
  * | yes | others only | no | refuse: `key announce` |
- * | no | not empty | | refuse: `key import`, `key restore` |
- * | no | empty | yes | refuse: `key import`, `key restore` |
+ * | no | not empty | | refuse: `key import` |
+ * | no | empty | yes | refuse: `key import` |
  * | no | empty | no | create if wanted and the storage is durable, else refuse |
  */
 export function ownKeyAtStart(facts: OwnKeyFacts): OwnKeyAction {
@@ -76,14 +76,14 @@ function withoutKey({ listed, announcedBefore, ownKey, durable }: OwnKeyFacts): 
     return refuse(
       "secret-not-here",
       `the account announces a key (${listed.join(", ")}) whose secret part is not here. ` +
-        "Bring it here: aurochs key import, or aurochs key restore if it was backed up",
+        "Bring it here: aurochs key import",
     )
   }
   if (announcedBefore.length > 0) {
     return refuse(
       "secret-lost",
       `a key was announced from here before (${announcedBefore.join(", ")}), and its secret part is gone; ` +
-        "another one is not made in silence. Bring it back: aurochs key import, or aurochs key restore",
+        "another one is not made in silence. Bring it back: aurochs key import",
     )
   }
   if (ownKey === "require") {

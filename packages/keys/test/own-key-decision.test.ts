@@ -66,10 +66,10 @@ describe("a key is held here", () => {
 })
 
 describe("none is held here", () => {
-  test.each([[[]], [[theirs]]])("the list is not empty: refused with key import or key restore (R47)", (announced) => {
+  test.each([[[]], [[theirs]]])("the list is not empty: refused with key import (R47)", (announced) => {
     const refused = decide({ listed: [theirs], announcedBefore: announced })
     expect(refused).toMatchObject({ action: "refuse", code: "NO_USABLE_KEY", because: "secret-not-here" })
-    expect(refused).toHaveProperty("message", expect.stringMatching(/aurochs key import.*aurochs key restore/))
+    expect(refused).toHaveProperty("message", expect.stringMatching(/Bring it here: aurochs key import$/))
   })
 
   test("a listed key whose certificate is gone is somebody's key all the same", () => {
