@@ -6,8 +6,12 @@ export interface TcpProxy {
   readonly port: number
   /** Connections accepted so far. */
   accepted(): number
-  /** Ends every connection at once, as a lost network does: with a reset to both sides, whatever was on its way. */
-  cut(): void
+  /**
+   * Ends every connection at once, as a lost network does.
+   *
+   * @param how `reset` (default): what was on its way to the server is gone; `end`: it reads that to the end first
+   */
+  cut(how?: "reset" | "end"): void
   /** Connections stay open and nothing passes any more, in neither direction. New connections work. */
   stall(): void
   /** While true, new connections are reset. */
@@ -38,17 +42,19 @@ export async function startProxy(target: number): Promise<TcpProxy> {
       socket.once("close", () => {
         // A stalled side does not tell the other one.
         if (stalled.has(pair)) return
-        open.delete(pair)
-        for (const each of pair) each.destroy()
+        if (open.delete(pair)) for (const each of pair) each.destroy()
       })
     }
   })
   server.listen(0, "127.0.0.1")
   await once(server, "listening")
-  const cut = () => {
-    for (const pair of [...open]) {
+  const cut = (how: "reset" | "end" = "reset") => {
+    for (const pair of open) {
       open.delete(pair)
-      for (const socket of pair) socket.resetAndDestroy()
+      const [client, upstream] = pair
+      client.unpipe(upstream).resetAndDestroy()
+      if (how === "end") upstream.destroySoon()
+      else upstream.resetAndDestroy()
     }
   }
   return {

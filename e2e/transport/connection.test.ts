@@ -53,12 +53,14 @@ describe.each(["STARTTLS", "WebSocket"])("over %s, through a network that breaks
   })
 
   test("a session that is cut is resumed: both directions arrive and are acknowledged exactly once, in order (X5, X6, X8)", async () => {
+    // Prosody 0.12 puts half a WebSocket frame in front of what comes after the resumption, and calls that not
+    // well-formed: over WebSocket it gets whole frames.
     const said = numbers(60)
     const [from, to] = [juliet.transport.account, romeo.transport.account]
     const sends: Promise<void>[] = []
     for (const body of said) {
       sends.push(juliet.transport.send(chat(to, body)), romeo.transport.send(chat(from, body)))
-      if (Number(body) % 20 === 10) proxy.cut()
+      if (Number(body) % 20 === 10) proxy.cut(kind === "WebSocket" ? "end" : "reset")
       await pause(5)
     }
     const outcomes = await Promise.allSettled(sends)
