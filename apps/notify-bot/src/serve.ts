@@ -1,5 +1,5 @@
 import { type Bot, createBot } from "@aurochs/bot"
-import { type BareJid, throwIfAborted } from "@aurochs/core"
+import { type BareJid, isAurochsError, throwIfAborted } from "@aurochs/core"
 import { openpgpjs } from "@aurochs/crypto-openpgpjs"
 import { pinned, type TrustPolicy, tofu } from "@aurochs/keys"
 import { xmpp } from "@aurochs/xmpp"
@@ -102,7 +102,7 @@ async function whileListening(config: Config, bot: Bot<object>, log: Logger, tas
       log.info({ status: notification.status, queued: ids.length }, "notification queued")
       return { queued: ids.length }
     },
-    health: () => health(bot),
+    health: () => health(bot, log),
     onError: (error) => log.error({ reason: reasonOf(error) }, "webhook"),
   })
   await using listening = await listen(app.fetch, config.webhook)
@@ -110,9 +110,15 @@ async function whileListening(config: Config, bot: Bot<object>, log: Logger, tas
   await task()
 }
 
-async function health(bot: Bot<object>) {
-  const { connected, ownKey, waiting } = await bot.status({ signal: AbortSignal.timeout(HEALTH_TIMEOUT_MS) })
-  return { healthy: true, connected, ownKey, waiting }
+/** Healthy is what can accept: the database answered in time. */
+async function health(bot: Bot<object>, log: Logger) {
+  try {
+    const { connected, ownKey, waiting } = await bot.status({ signal: AbortSignal.timeout(HEALTH_TIMEOUT_MS) })
+    return { healthy: true, connected, ownKey, waiting }
+  } catch (error) {
+    log.warn({ reason: reasonOf(error) }, "not healthy")
+    return { healthy: false, because: isAurochsError(error) ? error.code : "unexpected" }
+  }
 }
 
 function adapt(log: Logger) {
