@@ -1,7 +1,9 @@
+import { UsageError } from "@aurochs/cli-kit"
 import type { OutboxEntry } from "@aurochs/storage"
 import type { Argv } from "yargs"
 import { loadStoreConfig } from "./config.ts"
 import { type ConfigOptions, configFile } from "./options.ts"
+import { dropQueued, queueLine, retryQueued } from "./queue.ts"
 import { openStores } from "./stores.ts"
 
 /** `aurochs-notify queue …` */
@@ -14,7 +16,22 @@ export function queueCommands(program: Argv<ConfigOptions>): Argv<ConfigOptions>
         (y) => y.option("all", { type: "boolean", default: false, describe: "What was sent, too" }),
         (options) => list(options),
       )
-      .demandCommand(1, "Say what to do with the queue: list."),
+      .command(
+        "retry [ids..]",
+        "Tries messages again at once, those that were put aside, too",
+        (y) =>
+          y
+            .positional("ids", { type: "string", array: true, describe: "As queue list shows them" })
+            .option("all", { type: "boolean", default: false, describe: "Everything that is in the queue" }),
+        (options) => retry(options),
+      )
+      .command(
+        "drop <ids..>",
+        "Forgets messages: they are never sent",
+        (y) => y.positional("ids", { type: "string", array: true, demandOption: true }),
+        (options) => drop(options),
+      )
+      .demandCommand(1, "Say what to do with the queue: list, retry or drop."),
   )
 }
 
@@ -24,13 +41,28 @@ async function list(options: ConfigOptions & { all: boolean }): Promise<void> {
   let count = 0
   for await (const entry of stores.storage.outbox.list(config.jid, { includeSent: options.all })) {
     count++
-    process.stdout.write(`${options.json ? JSON.stringify(entry) : line(entry)}\n`)
+    process.stdout.write(`${options.json ? JSON.stringify(entry) : queueLine(entry)}\n`)
   }
   if (count === 0 && !options.json) process.stderr.write("nothing waits\n")
 }
 
-function line({ id, enqueuedAt, recipient, state, because, retryAt, attempts }: OutboxEntry): string {
-  const why = because === undefined ? "" : `: ${because}`
-  const next = state === "waiting" && retryAt !== undefined ? `, next try ${retryAt.toISOString()}` : ""
-  return `${id}  ${enqueuedAt.toISOString()}  to ${recipient}  ${state}${why}${next}, ${attempts} tries`
+async function retry(options: ConfigOptions & { ids?: string[] | undefined; all: boolean }): Promise<void> {
+  const ids = options.ids ?? []
+  if (options.all === ids.length > 0) throw new UsageError("Say which messages: their ids, or --all.")
+  const config = await loadStoreConfig(configFile(options), process.env)
+  await using stores = await openStores(config.storage, { onError: () => {} })
+  const entries = await retryQueued(stores.storage.outbox, config.jid, options.all ? undefined : ids)
+  for (const entry of entries) done(options, entry, "retried")
+}
+
+async function drop(options: ConfigOptions & { ids: string[] }): Promise<void> {
+  const config = await loadStoreConfig(configFile(options), process.env)
+  await using stores = await openStores(config.storage, { onError: () => {} })
+  for (const entry of await dropQueued(stores.storage.outbox, config.jid, options.ids)) done(options, entry, "dropped")
+}
+
+function done({ json }: ConfigOptions, { id, recipient }: OutboxEntry, what: "retried" | "dropped"): void {
+  process.stdout.write(
+    `${json ? JSON.stringify({ id, recipient, [what]: true }) : `${id}  to ${recipient}  ${what}`}\n`,
+  )
 }
