@@ -25,7 +25,7 @@ const FEW = 50
 
 /** @param ledger follows what was kept */
 export function inboxOf(ledger: Ledger): Inbox {
-  let roomWanted: (() => void)[] = []
+  const roomWanted: (() => void)[] = []
   const checkRoom = () => {
     if (queue.size() >= FEW) return
     for (const go of roomWanted.splice(0)) go()
@@ -75,10 +75,12 @@ export function inboxOf(ledger: Ledger): Inbox {
     consumed: consumed.promise,
     async room({ signal }) {
       if (queue.size() < FEW) return
-      await new Promise<void>((resolve) => {
-        roomWanted = [...roomWanted, resolve]
-        signal?.addEventListener("abort", () => resolve(), { once: true })
-      })
+      const { promise, resolve } = Promise.withResolvers<void>()
+      const onAbort = () => resolve()
+      roomWanted.push(resolve)
+      signal?.addEventListener("abort", onAbort, { once: true })
+      await promise
+      signal?.removeEventListener("abort", onAbort)
     },
     end: (error) => queue.end(error),
   }

@@ -10,6 +10,7 @@ import {
 } from "@aurochs/core"
 import { carbons, iq, namespaces } from "@aurochs/xml"
 import type { Answers } from "./answers.ts"
+import { type Backlog, backlogOf } from "./backlog.ts"
 import type { Link } from "./bind.ts"
 import { type Archive, beginAtEnd, catchUp } from "./catch-up.ts"
 import type { Features } from "./disco.ts"
@@ -57,6 +58,7 @@ export function sessionsOf(parts: Parts): Sessions {
   const queries = new Map<string, "deliver" | "probe">()
   /** Ends with the session; a resumption does not end it. */
   let session = new AbortController()
+  let backlog = backlogOf(session.signal)
   let self: FullJid | undefined
   let startedAt = clock.now()
   let delivered = 0
@@ -64,11 +66,20 @@ export function sessionsOf(parts: Parts): Sessions {
   const onMessage = (stanza: XmlElement, inbound: Inbound) => {
     const routed = routeMessage(stanza, account, queries)
     if (routed.kind === "message") {
+      const { via, archiveId } = routed
       // The position in the archive takes care of an archived one.
-      if (routed.via === "mam") inbound.done()
-      const outcome = inbox.deliver(routed, routed.via === "mam" ? uncounted : inbound, clock.now())
-      if (outcome === "queue-full") emit({ kind: "dropped", why: outcome })
-      else if (outcome === "delivered" && routed.via === "mam") delivered++
+      if (via === "mam") inbound.done()
+      const arrived = [...(via === "mam" ? [] : [inbound]), ...backlog.take(archiveId)]
+      const done = () => {
+        for (const one of arrived) one.done()
+      }
+      const outcome = inbox.deliver(routed, { done }, clock.now())
+      if (outcome === "queue-full") {
+        emit({ kind: "dropped", why: outcome })
+        // Not acknowledged, until it was had from the archive and kept. Without an archive the server still has it.
+        if (archiveId !== undefined) backlog.missed.set(archiveId, arrived)
+        if (archiveId !== undefined) followArchive(backlog, "room")
+      } else if (outcome === "delivered" && via === "mam") delivered++
       return
     }
     inbound.done()
@@ -139,7 +150,7 @@ export function sessionsOf(parts: Parts): Sessions {
   const readArchive = async (begun: Promise<void> | undefined, options: { readonly signal: AbortSignal }) => {
     await begun
     // Without anybody who takes messages, those in the archive stay there.
-    await Promise.race([inbox.consumed, ended(options.signal)])
+    await abortable(inbox.consumed, options)
     delivered = 0
     // Where the archive ended could not be asked: what came since this session began may be missing.
     if (ledger.position() === undefined) ledger.begin({ at: startedAt })
@@ -161,6 +172,25 @@ export function sessionsOf(parts: Parts): Sessions {
       }
     }
   }
+  /** Reads the archive; and again when there is room, as long as messages found none. */
+  const followArchive = (mine: Backlog, when: "now" | "room", begun?: Promise<void>) => {
+    mine.isAsked = true
+    if (mine.isRead) return
+    mine.isRead = true
+    const { signal } = mine
+    const follow = async () => {
+      for (let first = true; mine.isAsked; first = false) {
+        if (!first || when === "room") await inbox.room({ signal })
+        if (signal.aborted) return
+        mine.isAsked = false
+        // From the position on everything is put in order anew: what found no room is a gap.
+        ledger.behind()
+        await keepReadingArchive(first ? begun : undefined, signal)
+      }
+      mine.isRead = false
+    }
+    void follow()
+  }
 
   return {
     attach(link) {
@@ -181,12 +211,12 @@ export function sessionsOf(parts: Parts): Sessions {
       session = new AbortController()
       startedAt = clock.now()
       const { signal } = session
-      ledger.behind()
+      backlog = backlogOf(signal)
       // A first start notes the end of the archive before its presence lets messages in.
       const begun = ledger.position() === undefined ? beginAtEnd(archive, { signal }) : undefined
       if (settings.available) archive.request(iq({ type: "set" }, carbons.enable()), { signal }).catch(() => {})
       announce()
-      void keepReadingArchive(begun, signal)
+      followArchive(backlog, "now", begun)
     },
     lost() {
       session.abort()
@@ -200,13 +230,6 @@ export function sessionsOf(parts: Parts): Sessions {
 export function backoff({ backoffMs, random }: Settings, failures: number): number {
   const most = Math.min(backoffMs.first * 2 ** Math.min(failures, 20), backoffMs.longest)
   return randomInteger(random, Math.ceil(most / 2), Math.ceil(most))
-}
-
-function ended(signal: AbortSignal): Promise<never> {
-  return new Promise((_resolve, reject) => {
-    if (signal.aborted) reject(aborted(signal))
-    signal.addEventListener("abort", () => reject(aborted(signal)), { once: true })
-  })
 }
 
 function bareOf(from: string): string | undefined {

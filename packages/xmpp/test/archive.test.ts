@@ -1,9 +1,9 @@
-import { element } from "@aurochs/core"
+import { type Delivery, element, type XmlElement } from "@aurochs/core"
 import { memoryStorage } from "@aurochs/storage"
 import { iq, namespaces } from "@aurochs/xml"
 import { describe, expect, test } from "vitest"
 import { account, archived, archiveOf, liveWithId, minute, queryOf } from "./support/archive-script.ts"
-import { chat, collect, eventually, online, ours, pause } from "./support/harness.ts"
+import { bodyOf, chat, collect, eventually, online, ours, pause } from "./support/harness.ts"
 import { scriptedServer } from "./support/scripted-server.ts"
 
 const caughtUp = (transport: { log: readonly { kind: string }[] }, times = 1) =>
@@ -282,6 +282,56 @@ describe("XEP-0313 catch-up", () => {
       "ten are dropped",
       () => transport.log.filter((one) => one.kind === "dropped" && one.why === "queue-full").length === 10,
     )
+  })
+
+  test("X9 what found no room is read from the archive when there is, and acknowledged only when it is kept", async () => {
+    const archive = archiveOf([archived(1)])
+    const { state } = memoryStorage()
+    await using server = await scriptedServer(archive.script)
+    await using transport = ours(server, { state })
+    await online(transport)
+    const connection = await server.ready(0)
+    const messages = transport.messages()[Symbol.asyncIterator]()
+    const next = async () => (await messages.next()).value as Delivery
+    const first = next()
+    await caughtUp(transport)
+    const count = async () => {
+      const before = connection.received.length
+      connection.send(element("r", namespaces.streamManagement))
+      const isAnswer = ({ name }: XmlElement) => name === "a"
+      return await eventually("a count", () => {
+        const answer = connection.received.slice(before).find(isAnswer)
+        return answer === undefined ? undefined : { h: Number(answer.attributes.h) }
+      })
+    }
+    const { h } = await count()
+    // One is taken at once, 1,000 wait, 10 find no room.
+    for (let at = 2; at < 1_013; at++) {
+      archive.items.push({ ...archived(at), stamp: minute(2) })
+      connection.send(liveWithId(at))
+    }
+    await eventually("ten are dropped", () => transport.log.filter(({ kind }) => kind === "dropped").length === 10)
+    const deliveries = [await first]
+    while (deliveries.length < 1_001) deliveries.push(await next())
+    for (const delivery of deliveries) delivery.kept()
+    const missed: Delivery[] = []
+    while (missed.length < 10) missed.push(await next())
+    await caughtUp(transport, 2)
+    expect(missed.map(({ via, stanza }) => [via, bodyOf(stanza)])).toEqual(
+      Array.from({ length: 10 }, (_, at) => ["mam", `text ${at + 1_003}`]),
+    )
+    expect(await count()).toEqual({ h: h + 1_001 })
+    for (const delivery of missed.slice(1)) delivery.kept()
+    await pause(20)
+    expect(await count()).toEqual({ h: h + 1_001 })
+    expect(await storedId(state)).toBe("id-1002")
+    missed[0]?.kept()
+    expect((await count()).h).toBeGreaterThanOrEqual(h + 1_011)
+    await eventually("the position", () => storedIs(state, "id-1012"))
+    // And what comes then is as usual.
+    connection.send(liveWithId(2_000))
+    expect((await next()).via).toBe("live")
+    await messages.return?.()
   })
 
   test("a position that cannot be read is a failure to connect, not a gap", async () => {
