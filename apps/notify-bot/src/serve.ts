@@ -5,6 +5,7 @@ import { pinned, type TrustPolicy, tofu } from "@aurochs/keys"
 import { xmpp } from "@aurochs/xmpp"
 import { type Logger, pino } from "pino"
 import type { Config } from "./config.ts"
+import { makeFolder } from "./folder.ts"
 import { listen } from "./listening.ts"
 import { logConnection, reasonOf } from "./logging.ts"
 import { messagesFor } from "./notify.ts"
@@ -24,6 +25,7 @@ const ACCEPT_TIMEOUT_MS = 8_000
  */
 export async function serve(config: Config, signal: AbortSignal): Promise<void> {
   const log = pino({ level: config.logLevel, base: null })
+  await makeFolder(config.storage)
   await using _lock = await lockService(config.storage.folder)
   await using stores = await openStores(config.storage, {
     onError: (error) => log.warn({ reason: reasonOf(error) }, "database connection lost"),

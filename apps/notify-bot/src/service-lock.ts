@@ -1,4 +1,3 @@
-import { mkdir } from "node:fs/promises"
 import { join } from "node:path"
 import { AurochsError } from "@aurochs/core"
 import { processLock } from "@aurochs/postgres-embedded"
@@ -6,10 +5,10 @@ import { processLock } from "@aurochs/postgres-embedded"
 /**
  * One service for a folder: two of them would send and answer everything twice. What a killed one left is taken over.
  *
+ * @param folder it is there
  * @throws {AurochsError} `CONFIGURATION` if another one runs
  */
 export async function lockService(folder: string): Promise<AsyncDisposable> {
-  await mkdir(folder, { recursive: true, mode: 0o711 })
   const lock = await processLock(join(folder, "service.pid"))
   if (lock.kind === "taken") return lock
   throw new AurochsError(

@@ -1,9 +1,8 @@
-import { chmod, mkdir } from "node:fs/promises"
 import { join } from "node:path"
-import { AurochsError } from "@aurochs/core"
 import { fileStorage, type Storage } from "@aurochs/storage"
 import { migrate, postgresStorage } from "@aurochs/storage-postgres"
 import type { StorageConfig } from "./config.ts"
+import { makeFolder } from "./folder.ts"
 import { type SharedDatabase, sharedDatabase } from "./shared-database.ts"
 
 /** The stores of one configuration, open. */
@@ -25,7 +24,7 @@ export async function openStores(
   config: StorageConfig,
   options: { readonly onError: (error: unknown) => void },
 ): Promise<Stores> {
-  await privateFolder(config.folder)
+  await makeFolder(config)
   const database = await openDatabase(config)
   try {
     if (config.databaseUrl === undefined) await migrate({ url: database.url })
@@ -50,7 +49,7 @@ export async function openStores(
 
 /** Brings the database to the version this program needs; the migrations that were applied. */
 export async function migrateStores(config: StorageConfig): Promise<readonly string[]> {
-  if (config.databaseUrl === undefined) await privateFolder(config.folder)
+  if (config.databaseUrl === undefined) await makeFolder(config)
   const database = await openDatabase(config)
   try {
     return (await migrate({ url: database.url })).applied
@@ -62,16 +61,4 @@ export async function migrateStores(config: StorageConfig): Promise<readonly str
 async function openDatabase({ databaseUrl, folder }: StorageConfig): Promise<SharedDatabase> {
   if (databaseUrl === undefined) return sharedDatabase(folder)
   return { url: databaseUrl, adopted: false, leave: async () => {} }
-}
-
-async function privateFolder(folder: string): Promise<void> {
-  try {
-    // Others may pass through (the embedded database runs as another user when this one is root), but not look in.
-    await mkdir(folder, { recursive: true, mode: 0o711 })
-    await chmod(folder, 0o711)
-  } catch {
-    throw new AurochsError("CONFIGURATION", `storage.folder ${folder} cannot be made or is not this user's`, {
-      field: "storage.folder",
-    })
-  }
 }
