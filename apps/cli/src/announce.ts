@@ -11,7 +11,8 @@ import {
 } from "./global.ts"
 import { connect, online } from "./online.ts"
 import { print } from "./output.ts"
-import { accountFor, openWorld, secretKeys } from "./world.ts"
+import { usableKeys } from "./own-keys.ts"
+import { accountFor, openWorld } from "./world.ts"
 
 /** `aurochs key announce` */
 export function keyAnnounceCommand<T extends GlobalOptions>(program: Argv<T>): Argv<T> {
@@ -26,7 +27,7 @@ export function keyAnnounceCommand<T extends GlobalOptions>(program: Argv<T>): A
 async function announce(options: NetworkOptions & PassphraseOptions): Promise<void> {
   await using world = await openWorld(options)
   const account = await accountFor(options, world.storage)
-  const [key] = await secretKeys(world, account, options)
+  const { current: key } = await usableKeys(world, account, options)
   await using transport = await connect(world, account, options)
   await withProgress(`connecting as ${account}`, online(transport))
   const directory = pepDirectory({ transport, provider: world.provider, clock: world.clock })

@@ -1,14 +1,16 @@
 import { mkdir, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { UsageError, withProgress } from "@aurochs/cli-kit"
-import { type BareJid, formatFingerprint, sameBareJid } from "@aurochs/core"
-import type { CertificateInfo, SecretKey } from "@aurochs/crypto"
+import { type BareJid, formatFingerprint } from "@aurochs/core"
+import type { SecretKey } from "@aurochs/crypto"
+import { findUserId } from "@aurochs/keys"
 import type { Argv } from "yargs"
 import { keyAnnounceCommand } from "./announce.ts"
 import { armor, readOpenpgpFile } from "./files.ts"
 import { type GlobalOptions, jidArgument, type PassphraseOptions, passphraseOptions, userPath } from "./global.ts"
 import { print, remark, writeOut } from "./output.ts"
-import { accountFor, accountsOf, openWorld, protection, rememberAccount, secretKeys, type World } from "./world.ts"
+import { isLocked, judgeOwnKeys, loadKeys, protection, secretKeys } from "./own-keys.ts"
+import { accountFor, accountsOf, openWorld, rememberAccount, type World } from "./world.ts"
 
 /** `aurochs key …` */
 export function keyCommands(program: Argv<GlobalOptions>): Argv<GlobalOptions> {
@@ -68,11 +70,11 @@ function noPassphrase<T>(program: Argv<T>) {
 async function generate(options: GlobalOptions & PassphraseOptions & { jid: string }): Promise<void> {
   const account = jidArgument("--jid", options.jid)
   await using world = await openWorld(options)
-  const held = await world.storage.secrets.load(account)
-  if (held.length > 0) {
+  const held = await judgeOwnKeys(world, account, await loadKeys(world, account, options))
+  if (held.current !== undefined) {
     throw new UsageError(`${account} has a key here already; aurochs key show --account ${account} shows it.`)
   }
-  const protect = await protection(options)
+  const protect = await protection(options, true)
   const { key, revocation } = await withProgress(
     "making a key",
     world.provider.generate({ userId: `xmpp:${account}` }, { now: world.clock.now() }),
@@ -98,11 +100,13 @@ async function importKey(options: GlobalOptions & PassphraseOptions & { jid: str
   const account = jidArgument("--jid", options.jid)
   const bytes = await readOpenpgpFile(options.file)
   await using world = await openWorld(options)
-  const given = options.passphrase === false ? undefined : await protection(options)
+  // A protected file brings its passphrase along; for any other one this is the first.
+  const isNew = !(await isLocked(world.provider, bytes))
+  const given = options.passphrase === false ? undefined : await protection(options, isNew)
   const keys = await world.provider.importSecret(bytes, given instanceof Uint8Array ? { passphrase: given } : {})
   for (const key of keys) {
     const info = await world.provider.inspect(key.certificate.bytes, { now: world.clock.now() })
-    if (!hasUserId(info, account)) {
+    if (findUserId(info, account) === undefined) {
       throw new UsageError(
         `${info.fingerprint} has no valid User ID xmpp:${account}, so nobody would accept what it signs for that account (XEP-0373 §3.2).`,
       )
@@ -114,13 +118,6 @@ async function importKey(options: GlobalOptions & PassphraseOptions & { jid: str
       `${account} has the key ${formatFingerprint(info.fingerprint)}`,
     )
   }
-}
-
-function hasUserId(info: CertificateInfo, account: BareJid): boolean {
-  return info.userIds.some(
-    ({ text, status }) =>
-      status === "valid" && text.startsWith("xmpp:") && sameBareJid(text.slice("xmpp:".length), account),
-  )
 }
 
 async function keep(world: World, account: BareJid, key: SecretKey, protect: Uint8Array | "none"): Promise<void> {
@@ -164,8 +161,10 @@ async function exportKey(
     bytes = Buffer.concat(await world.storage.secrets.load(account))
     if (bytes.length === 0) await secretKeys(world, account, options)
   } else {
-    const [key] = await secretKeys(world, account, options)
-    bytes = (await world.provider.minimize(key.certificate.bytes, { keepUserId: `xmpp:${account}` })).bytes
+    const keys = await secretKeys(world, account, options)
+    // Without a usable one the newest is still of use to those who hold old messages.
+    const { certificate } = (await judgeOwnKeys(world, account, keys)).current ?? keys[0]
+    bytes = (await world.provider.minimize(certificate.bytes, { keepUserId: `xmpp:${account}` })).bytes
   }
   const data = options.armor ? armor(options.secret ? "PRIVATE KEY BLOCK" : "PUBLIC KEY BLOCK", bytes) : bytes
   if (options.out !== undefined) {

@@ -10,7 +10,8 @@ import {
 } from "./global.ts"
 import { connect } from "./online.ts"
 import { print, remark } from "./output.ts"
-import { accountFor, openWorld, storedProtection } from "./world.ts"
+import { storedProtection } from "./own-keys.ts"
+import { accountFor, openWorld } from "./world.ts"
 
 /** `aurochs listen` */
 export function listenCommand(program: Argv<GlobalOptions>): Argv<GlobalOptions> {

@@ -14,8 +14,9 @@ import { namespaces, parseDateTime, parseXml, serializeXml } from "@aurochs/xml"
 import type { Argv } from "yargs"
 import { readInput } from "./files.ts"
 import { type GlobalOptions, jidArgument, type PassphraseOptions, passphraseOptions } from "./global.ts"
+import { secretKeys } from "./own-keys.ts"
 import { knownKeys } from "./seal.ts"
-import { openWorld, secretKeys } from "./world.ts"
+import { openWorld } from "./world.ts"
 
 /** Bound on a stanza on standard input, in bytes. */
 const MAX_STANZA_BYTES = 1_048_576

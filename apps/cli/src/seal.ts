@@ -14,7 +14,8 @@ import type { Argv } from "yargs"
 import { readInput, readOpenpgpFile } from "./files.ts"
 import { type GlobalOptions, jidArgument, type PassphraseOptions, passphraseOptions } from "./global.ts"
 import { remark, writeOut } from "./output.ts"
-import { openWorld, secretKeys, type World } from "./world.ts"
+import { usableKeys } from "./own-keys.ts"
+import { openWorld, type World } from "./world.ts"
 
 /** Bound on payload XML on standard input, in bytes. */
 const MAX_PAYLOAD_BYTES = 204_800
@@ -50,7 +51,7 @@ async function sealMessage(
   const from = jidArgument("--from", options.from)
   const to = jidArgument("--to", options.to)
   await using world = await openWorld(options, "read")
-  const [key] = await secretKeys(world, from, options)
+  const { current, usable } = await usableKeys(world, from, options)
   const payload =
     options.body === undefined ? readPayload(await readInput(MAX_PAYLOAD_BYTES)) : [textBody(options.body)]
   const { provider, clock, random } = world
@@ -58,7 +59,8 @@ async function sealMessage(
     from,
     to,
     toKeys: await recipientKeys(world, to, options.cert),
-    signWith: key,
+    signWith: current,
+    alsoTo: usable,
     provider,
     now: clock.now(),
     random,

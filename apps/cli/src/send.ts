@@ -1,7 +1,6 @@
 import { createInterface } from "node:readline"
 import { stopSignal, UsageError, withProgress } from "@aurochs/cli-kit"
 import { AurochsError, type BareJid, randomId, type Transport } from "@aurochs/core"
-import type { SecretKey } from "@aurochs/crypto"
 import { blindBeforeVerification, chooseKeys, judgeKeys, pepDirectory, refreshKeys } from "@aurochs/keys"
 import { openpgpBytesOf, seal, textBody } from "@aurochs/message"
 import type { Argv } from "yargs"
@@ -15,7 +14,8 @@ import {
 } from "./global.ts"
 import { connect, online } from "./online.ts"
 import { print, remark } from "./output.ts"
-import { accountFor, openWorld, secretKeys, type World } from "./world.ts"
+import { usableKeys } from "./own-keys.ts"
+import { accountFor, openWorld, type World } from "./world.ts"
 
 type Options = NetworkOptions & PassphraseOptions & { jid: string[]; body?: string | undefined }
 
@@ -39,26 +39,30 @@ async function send(options: Options): Promise<void> {
   const signal = stopSignal()
   await using world = await openWorld(options)
   const account = await accountFor(options, world.storage)
-  const [key] = await secretKeys(world, account, options)
+  const own = await usableKeys(world, account, options)
   if (options.body === undefined && process.stdin.isTTY) remark("each line is sent as a message; end with Ctrl-D")
   await using transport = await connect(world, account, options)
   await withProgress(`connecting as ${account}`, online(transport, signal))
   const targets = await Promise.all(recipients.map((to) => target(world, transport, account, to, signal)))
-  for await (const body of bodies(options)) {
+  for await (const body of bodies(options, signal)) {
     for (const { to, toKeys } of targets) {
-      const id = await sendOne(world, transport, key, { account, to, toKeys, body, signal })
+      const id = await sendOne(world, transport, own, { account, to, toKeys, body, signal })
       print(options.json, { to, id, sent: true }, `sent to ${to}`)
     }
   }
 }
 
-async function* bodies(options: Options): AsyncIterable<string> {
+/** Ends early when `signal` is aborted, even while it waits for a line. */
+export async function* bodies(options: Pick<Options, "body">, signal: AbortSignal): AsyncIterable<string> {
   if (options.body !== undefined) {
     if (options.body === "") throw new UsageError("--body is empty.")
     yield options.body
     return
   }
-  for await (const line of createInterface({ input: process.stdin })) if (line.trim() !== "") yield line
+  for await (const line of createInterface({ input: process.stdin, signal })) {
+    if (signal.aborted) return
+    if (line.trim() !== "") yield line
+  }
 }
 
 /** Reads the recipient's keys afresh and says which are used; nothing is sent to anybody without a usable key. */
@@ -98,7 +102,7 @@ async function target(
 async function sendOne(
   { storage, provider, clock, random }: World,
   transport: Transport,
-  key: SecretKey,
+  own: Awaited<ReturnType<typeof usableKeys>>,
   message: {
     account: BareJid
     to: BareJid
@@ -114,7 +118,8 @@ async function sendOne(
     from: account,
     to,
     toKeys,
-    signWith: key,
+    signWith: own.current,
+    alsoTo: own.usable,
     provider,
     now,
     random,
@@ -130,7 +135,7 @@ async function sendOne(
     openpgp: openpgpBytesOf(stanza),
     via: "sent",
     storedAt: now,
-    verdict: { outcome: "secure", signer: key.certificate.fingerprint, writtenAt: now },
+    verdict: { outcome: "secure", signer: own.current.certificate.fingerprint, writtenAt: now },
   })
   return id
 }

@@ -1,21 +1,11 @@
 import { existsSync } from "node:fs"
 import { join } from "node:path"
-import { readSecret, UsageError } from "@aurochs/cli-kit"
-import {
-  AurochsError,
-  type BareJid,
-  bareJid,
-  type Clock,
-  cryptoRandom,
-  isAurochsError,
-  type Random,
-  systemClock,
-} from "@aurochs/core"
-import type { CryptoProvider, SecretKey } from "@aurochs/crypto"
+import { UsageError } from "@aurochs/cli-kit"
+import { type BareJid, bareJid, type Clock, cryptoRandom, type Random, systemClock } from "@aurochs/core"
+import type { CryptoProvider } from "@aurochs/crypto"
 import { openpgpjs } from "@aurochs/crypto-openpgpjs"
 import { fileStorage, fileStore, memoryStorage, type Storage } from "@aurochs/storage"
-import type { GlobalOptions, PassphraseOptions } from "./global.ts"
-import { jidArgument } from "./global.ts"
+import { type GlobalOptions, jidArgument } from "./global.ts"
 
 /** What a command works with. */
 export interface World extends AsyncDisposable {
@@ -91,75 +81,4 @@ export async function accountFor(options: GlobalOptions, storage: Storage): Prom
       ? "No account has a key here yet: aurochs key generate --jid YOU@EXAMPLE.ORG makes one."
       : `Several accounts have keys here: say which with --account (${accounts.join(", ")}).`,
   )
-}
-
-/**
- * The account's secret keys, newest first; the newest one signs.
- *
- * @throws {AurochsError} `NO_USABLE_KEY` if there is none, `CANNOT_DECRYPT` for a wrong passphrase
- */
-export async function secretKeys(
-  world: World,
-  account: BareJid,
-  options: PassphraseOptions,
-): Promise<[SecretKey, ...SecretKey[]]> {
-  const keys: SecretKey[] = []
-  for (const bytes of await world.storage.secrets.load(account)) {
-    keys.unshift(...(await unlocked(world.provider, bytes, options)))
-  }
-  const [first, ...rest] = keys
-  if (first !== undefined) return [first, ...rest]
-  throw new AurochsError(
-    "NO_USABLE_KEY",
-    `${account} has no key here: aurochs key generate --jid ${account} makes one, aurochs key import FILE --jid ${account} brings one`,
-    { owner: account, leftOut: [] },
-  )
-}
-
-async function unlocked(provider: CryptoProvider, bytes: Uint8Array, options: PassphraseOptions): Promise<SecretKey[]> {
-  if (!(await isLocked(provider, bytes))) return provider.importSecret(bytes)
-  return provider.importSecret(bytes, { passphrase: new TextEncoder().encode(await passphrase(options)) })
-}
-
-/**
- * What opens the account's stored keys: the passphrase, asked for only if one of them is protected.
- *
- * @returns UTF-8 bytes, or `"none"`
- */
-export async function storedProtection(
-  { storage, provider }: World,
-  account: BareJid,
-  options: PassphraseOptions,
-): Promise<Uint8Array | "none"> {
-  for (const bytes of await storage.secrets.load(account)) {
-    if (await isLocked(provider, bytes)) return new TextEncoder().encode(await passphrase(options))
-  }
-  return "none"
-}
-
-async function isLocked(provider: CryptoProvider, bytes: Uint8Array): Promise<boolean> {
-  try {
-    await provider.importSecret(bytes)
-    return false
-  } catch (error) {
-    if (isAurochsError(error, "KEY_LOCKED")) return true
-    throw error
-  }
-}
-
-/** The passphrase that protects a key, from where the user said. */
-export function passphrase(options: PassphraseOptions): Promise<string> {
-  return readSecret({
-    what: "passphrase",
-    file: options.passphraseFile,
-    command: options.passphraseCommand,
-    variable: "AUROCHS_PASSPHRASE",
-    prompt: true,
-  })
-}
-
-/** How a key is to be protected at rest: the passphrase in UTF-8, or `"none"` after `--no-passphrase`. */
-export async function protection(options: PassphraseOptions): Promise<Uint8Array | "none"> {
-  if (options.passphrase === false) return "none"
-  return new TextEncoder().encode(await passphrase(options))
 }

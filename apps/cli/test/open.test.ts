@@ -26,7 +26,7 @@ const PLAIN = stanza("<body>hi</body>")
 const SEALED = stanza("<openpgp xmlns='urn:xmpp:openpgp:0'>AAAA</openpgp>")
 const MARKED = stanza("<encryption xmlns='urn:xmpp:eme:0' namespace='urn:xmpp:openpgp:0'/><body>hi</body>")
 
-describe("aurochs open and seal without a home folder", () => {
+describe("aurochs open and seal without a home folder", { timeout: 30_000 }, () => {
   it("plaintext is told as plaintext, without a key, and nothing is made", () => {
     const home = join(folder, "absent")
     const { status, stdout } = cli(home, PLAIN, "open", "--as", "bob@ox.test")
