@@ -9,6 +9,7 @@ import { type OwnKeys, ownCertificates } from "./own-keys.ts"
 import { audit, type Parts } from "./parts.ts"
 import { describeError, retrying } from "./retrying.ts"
 import { openEntry, type WaitingMessage } from "./sealed-entry.ts"
+import { isOverdue } from "./time-limit.ts"
 
 /** After so many lost connections in its attempts a message is parked: it may be what the server cannot bear. */
 const MAX_LOST_CONNECTIONS = 3
@@ -84,8 +85,7 @@ export async function attemptToSend(
   async function deliver(stanza: XmlElement, writtenAt: Date | undefined): Promise<Attempted> {
     try {
       await parts.transport.send(stanza, { signal })
-    } catch (thrown) {
-      const error = causeOf(thrown, signal)
+    } catch (error) {
       if (!isAurochsError(error, "NETWORK")) throw error
       // Only a connection that ended under way speaks against the message; not being connected does not.
       const { phase } = error.details
@@ -123,9 +123,12 @@ export async function attemptToSend(
     return ended({ kind: "sent", stanzaId: stanza.attributes.id ?? "", sentAt })
   }
 
-  function failed(thrown: unknown): Attempted {
-    const error = causeOf(thrown, signal)
+  function failed(error: unknown): Attempted {
     if (isAurochsError(error, "STORAGE")) throw error
+    if (isAurochsError(error, "ABORTED") && isOverdue(signal)) {
+      log.warn("message waits: the attempt took too long", about)
+      return ended(later("the attempt took too long", backoffMs(leased.attempts)))
+    }
     if (isAurochsError(error, "ABORTED")) return ended(later("the bot was stopped", 0))
     if (isAurochsError(error, "NETWORK")) {
       return { settlement: later(`network: ${error.details.phase}`, 0), networkAway: true }
@@ -139,11 +142,6 @@ export async function attemptToSend(
     if (isAurochsError(error, "UNSUPPORTED")) return ended({ kind: "parked", because: error.message })
     return ended(later(isAurochsError(error) ? error.message : "an unexpected error", backoffMs(leased.attempts)))
   }
-}
-
-/** An attempt that was ended because it took too long failed like one without a connection: nobody is blamed. */
-function causeOf(error: unknown, signal: AbortSignal | undefined): unknown {
-  return isAurochsError(error, "ABORTED") && isAurochsError(signal?.reason, "NETWORK") ? signal.reason : error
 }
 
 function ended(settlement: Settlement): Attempted {

@@ -1,4 +1,4 @@
-import { AurochsError, isAurochsError } from "@aurochs/core"
+import { isAurochsError } from "@aurochs/core"
 import type { Leased, Settlement } from "@aurochs/storage"
 import { type Attempted, attemptToSend } from "./attempt.ts"
 import type { Bell } from "./bell.ts"
@@ -8,12 +8,15 @@ import type { Link } from "./link.ts"
 import type { OwnKeys } from "./own-keys.ts"
 import type { Parts } from "./parts.ts"
 import { describeError, retrying } from "./retrying.ts"
+import { limited } from "./time-limit.ts"
 
 /** Messages that are being sent at the same time, to different recipients. */
 const MAX_AT_ONCE = 8
 /** An attempt is ended before its lease, so that nobody else can have the message at the same time. */
 const ATTEMPT_MS = 100_000
 const LEASE_MS = 120_000
+/** What an attempt that is under way still gets when the bot is stopped. */
+const LAST_ATTEMPT_MS = 2_000
 /** How often the outbox is looked at without being told: another process may have put something in. */
 const POLL_MS = 15_000
 /** Without news of the connection it is tried again after this. */
@@ -31,7 +34,7 @@ export interface DrainOptions {
   readonly bounces: Bounces
   /** Rung when there may be something to send. */
   readonly bell: Bell
-  /** Stop taking messages out; what is under way may finish. */
+  /** Stop taking messages out; what is under way has a moment to finish. */
   readonly stop: AbortSignal
   /** Give up what is under way. */
   readonly hardStop: AbortSignal
@@ -121,18 +124,23 @@ export async function drain(options: DrainOptions): Promise<void> {
   await Promise.all(running)
 }
 
-async function attemptInTime(leased: Leased, { parts, own, contacts, hardStop }: DrainOptions): Promise<Attempted> {
+async function attemptInTime(leased: Leased, o: DrainOptions): Promise<Attempted> {
+  const { parts, own, contacts, stop, hardStop } = o
+  const last = new AbortController()
   const over = new AbortController()
-  const timeout = new AbortController()
-  const timer = parts.clock.sleep(ATTEMPT_MS, { signal: over.signal }).then(
-    () => timeout.abort(new AurochsError("NETWORK", "the attempt took too long", { phase: "connect" })),
-    () => {},
-  )
+  // Without a server it would wait for one, and the bot for it.
+  const hurry = () => {
+    const late = () => last.abort()
+    parts.clock.sleep(LAST_ATTEMPT_MS, { signal: over.signal }).then(late, () => {})
+  }
+  stop.addEventListener("abort", hurry, { once: true })
+  if (stop.aborted) hurry()
   try {
-    const signal = AbortSignal.any([hardStop, timeout.signal])
-    return await attemptToSend(leased, { parts, own: own(), contacts, signal })
+    return await limited(ATTEMPT_MS, parts.clock, [hardStop, last.signal], (signal) =>
+      attemptToSend(leased, { parts, own: own(), contacts, signal }),
+    )
   } finally {
+    stop.removeEventListener("abort", hurry)
     over.abort()
-    await timer
   }
 }

@@ -1,4 +1,4 @@
-import { childElement, fingerprint, sameBareJid, textOf, type XmlElement } from "@aurochs/core"
+import { aborted, childElement, fingerprint, sameBareJid, textOf, type XmlElement } from "@aurochs/core"
 import { namespaces, publicKeyNode, publicKeysList, publicKeysNode } from "@aurochs/xml"
 import { afterEach, describe, expect, test } from "vitest"
 import { testClock } from "./clock.ts"
@@ -251,6 +251,35 @@ describe("order and obstacles", () => {
     expect(fromBot()).toHaveLength(1)
     world.account(botJid).setAway(false)
     expect(await heard(juliet, bot, 3)).toEqual(bodies)
+  })
+
+  test("an attempt that takes too long is ended and made again later; the connection is still believed in", async () => {
+    const clock = testClock()
+    world = createWorld()
+    const juliet = await createPeer(world, "juliet")
+    const romeo = await createPeer(world, "romeo")
+    const client = world.connect(botJid)
+    let hung = 0
+    const send: typeof client.send = async (stanza, options) => {
+      if (stanza.attributes.to !== juliet.jid || ++hung > 1) return client.send(stanza, options)
+      await new Promise((_, reject) => {
+        options?.signal?.addEventListener("abort", () => reject(aborted(options.signal)), { once: true })
+      })
+    }
+    bot = await startBot(world, () => {}, { clock, transport: { ...client, send } })
+    const running = bot
+    await running.bot.send(juliet.jid, "thou 1")
+    await eventually(() => expect(hung).toBe(1))
+    await clock.advance(101_000)
+    await eventually(async () => {
+      const [entry] = await entries(running)
+      expect(entry).toMatchObject({ state: "waiting", because: "the attempt took too long", lostConnections: 0 })
+    })
+    expect(await running.bot.status()).toMatchObject({ connected: true })
+    await running.bot.send(romeo.jid, "thou too")
+    expect(await heard(romeo, running, 1)).toEqual(["thou too"])
+    await clock.advance(61_000)
+    expect(await heard(juliet, running, 1)).toEqual(["thou 1"])
   })
 
   test.each([
