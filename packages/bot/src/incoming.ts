@@ -28,6 +28,8 @@ export interface IncomingOptions {
   readonly bound: ReplyBound
   readonly prefix: string
   readonly lanes: Lanes
+  /** Begin nothing new. */
+  readonly stop: AbortSignal
   /** Give up what is under way. */
   readonly hardStop: AbortSignal
 }
@@ -54,7 +56,7 @@ interface Task {
 
 /** Makes the way in. */
 export function createIncomings(options: IncomingOptions): Incomings {
-  const { parts, own, contacts, registry, lanes, hardStop } = options
+  const { parts, own, contacts, registry, lanes, stop, hardStop } = options
   const { account, storage, clock, log } = parts
   const { archive } = storage
   /** Entries in a lane: a second copy that arrives meanwhile waits for nothing and changes nothing. */
@@ -68,7 +70,7 @@ export function createIncomings(options: IncomingOptions): Incomings {
       try {
         await work(task)
       } catch (error) {
-        if (isAurochsError(error, "ABORTED") && hardStop.aborted) return
+        if (isAurochsError(error, "ABORTED") && stop.aborted) return
         log.error("message left for the next start", { archiveId: task.id, peer: task.peer, ...describeError(error) })
       } finally {
         underWay.delete(task.id)
@@ -79,7 +81,7 @@ export function createIncomings(options: IncomingOptions): Incomings {
   const openTask = (task: Task, mayRefresh: boolean): Promise<OpenedMessage> =>
     again(
       "opening",
-      () => openDelivery(task.delivery, { parts, own: own(), contacts, signal: hardStop, mayRefresh }),
+      () => openDelivery(task.delivery, { parts, own: own(), contacts, signal: hardStop, mayRefresh, stop }),
       ATTEMPTS,
     )
 

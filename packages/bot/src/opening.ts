@@ -6,6 +6,10 @@ import { digestOf } from "./digest.ts"
 import { type OwnKeys, ownKnownKeys, ownTrust } from "./own-keys.ts"
 import type { Parts } from "./parts.ts"
 import { describeError } from "./retrying.ts"
+import { limited } from "./time-limit.ts"
+
+/** A lane waits so long for the keys of an unknown signer; others wait behind it. */
+const MAX_LOOKUP_MS = 20_000
 
 /** What was found in a stanza. */
 export type OpenedMessage =
@@ -21,6 +25,8 @@ export interface OpeningOptions extends CallOptions {
   readonly contacts: ContactKeys
   /** May unknown signers' keys be looked up? Not when the keys were read just now. */
   readonly mayRefresh: boolean
+  /** The bot is being stopped: no keys are waited for any more. */
+  readonly stop: AbortSignal
 }
 
 /**
@@ -30,12 +36,12 @@ export interface OpeningOptions extends CallOptions {
  * @throws {AurochsError} `STORAGE`, `BACKEND`, `KEY_LOCKED`, `ABORTED`: it could not be tried
  */
 export async function openDelivery(delivery: Delivery, options: OpeningOptions): Promise<OpenedMessage> {
-  const { parts, contacts, signal, mayRefresh } = options
+  const { parts, signal, mayRefresh } = options
   const sender = peerOf(delivery, parts.account)?.sender
   if (sender === undefined) return { kind: "nothing" }
   let received = await openOnce(delivery, sender, options)
   const isUnknown = received?.kind === "unverified" && received.reason === "unknown-key"
-  if (isUnknown && mayRefresh && sender !== parts.account && (await tryRefresh(sender, contacts, parts, signal))) {
+  if (isUnknown && mayRefresh && sender !== parts.account && (await tryRefresh(sender, options))) {
     received = await openOnce(delivery, sender, options)
   }
   if (received === undefined) return { kind: "nothing" }
@@ -71,16 +77,13 @@ async function openOnce(delivery: Delivery, sender: BareJid, options: OpeningOpt
 }
 
 /** True: something changed, it is worth another try. */
-async function tryRefresh(
-  sender: BareJid,
-  contacts: ContactKeys,
-  parts: Parts,
-  signal: AbortSignal | undefined,
-): Promise<boolean> {
+async function tryRefresh(sender: BareJid, { parts, contacts, signal, stop }: OpeningOptions): Promise<boolean> {
+  const work = (bounded: AbortSignal) => contacts.refresh(sender, { ...unknownSignerRefresh, signal: bounded })
   try {
-    return (await contacts.refresh(sender, { ...unknownSignerRefresh, signal })) === "changed"
+    return (await limited(MAX_LOOKUP_MS, parts.clock, [signal, stop], work)) === "changed"
   } catch (error) {
     throwIfAborted({ signal })
+    throwIfAborted({ signal: stop })
     if (isAurochsError(error, "STORAGE") || isAurochsError(error, "BACKEND")) throw error
     // It stays unverified, and is opened again when the keys arrive.
     parts.log.info("the sender's keys could not be read", { peer: sender, ...describeError(error) })

@@ -137,6 +137,7 @@ async function live(
     bound: replyBound(parts.clock, options.maxRepliesPerMinute ?? 30),
     prefix: run.prefix,
     lanes,
+    stop,
     hardStop,
   })
   if (options.exclusive === true) {

@@ -1,4 +1,4 @@
-import { element, type KnownKey, type XmlElement } from "@aurochs/core"
+import { aborted, element, type KnownKey, type XmlElement } from "@aurochs/core"
 import type { Incoming } from "@aurochs/message"
 import type { ArchiveEntry } from "@aurochs/storage"
 import { namespaces, openpgpElement } from "@aurochs/xml"
@@ -260,6 +260,30 @@ describe("keys that are not there", () => {
     for (let n = 0; n < 5; n++) await juliet.say(botJid, bot.certificate, `flood ${n}`)
     await quiet(bot, 5)
     expect(world.requests.filter(({ from, to }) => from === botJid && to === juliet.jid)).toHaveLength(1)
+  })
+
+  test("R18: a lookup without an answer ends after 20 seconds, and its lane goes on", async () => {
+    const clock = testClock()
+    world = createWorld()
+    const juliet = await createPeer(world, "juliet")
+    const client = world.connect(botJid)
+    let asked = 0
+    const request: typeof client.request = async (iq, options) => {
+      if (iq.attributes.to !== juliet.jid) return client.request(iq, options)
+      asked += 1
+      return new Promise((_, reject) => {
+        options?.signal?.addEventListener("abort", () => reject(aborted(options.signal)), { once: true })
+      })
+    }
+    bot = await startBot(world, () => {}, { clock, transport: { ...client, request } })
+    const running = bot
+    await juliet.say(botJid, running.certificate, "hello")
+    await eventually(() => expect(asked).toBe(1))
+    await clock.advance(19_000)
+    expect(verdictsOf(await archived(running))).toEqual([""])
+    await clock.advance(2_000)
+    await quiet(running, 1)
+    expect(verdictsOf(await archived(running))).toEqual(["unverified unknown-key"])
   })
 
   test("what could not be verified is opened again when the key arrives, and only then reaches the handlers", async () => {

@@ -229,6 +229,39 @@ describe("graceful stop", () => {
     expect(await Array.fromAsync(storage.archive.unhandled(botJid))).toHaveLength(1)
   })
 
+  test("with the server away what is under way does not hold up the stop, and is still there", async () => {
+    const world = createWorld()
+    const juliet = await createPeer(world, "juliet")
+    const storage = lastingStorage()
+    const running = await startBot(world, () => {}, { storage, graceMs: 30_000 })
+    await running.bot.send(juliet.jid, "one")
+    await eventually(async () => expect(await running.bot.status()).toMatchObject({ waiting: 0 }))
+    // A message of somebody whose keys have to be looked up, in a lane.
+    const romeo = await createPeer(world, "romeo", { announced: false })
+    await romeo.say(botJid, running.certificate, "hello")
+    world.account(botJid).setAway(true)
+    await running.bot.sendAll([
+      { to: juliet.jid, body: "two" },
+      { to: "nobody@example.org", body: "three" },
+    ])
+    await eventually(async () => {
+      const states = await Array.fromAsync(storage.outbox.list(botJid))
+      expect(states.map(({ state }) => state)).toEqual(["leased", "leased"])
+      expect(await Array.fromAsync(storage.archive.unhandled(botJid))).toHaveLength(1)
+    })
+    const began = Date.now()
+    await running.stop()
+    expect(Date.now() - began).toBeLessThan(4000)
+    const left = await Array.fromAsync(storage.outbox.list(botJid))
+    expect(left.map(({ state, because }) => [state, because])).toEqual([
+      ["waiting", "the bot was stopped"],
+      ["waiting", "the bot was stopped"],
+    ])
+    const [unhandled] = await Array.fromAsync(storage.archive.unhandled(botJid))
+    expect(unhandled?.verdict).toBeUndefined()
+    expect(running.log.lines.filter(({ level }) => level === "error")).toEqual([])
+  }, 15_000)
+
   test("stopping before there is a server ends at once; a bot runs only once", async () => {
     const world = createWorld()
     world.account(botJid).setAway(true)
