@@ -1,3 +1,4 @@
+import { isAurochsError } from "@aurochs/core"
 import yargs, { type Argv } from "yargs"
 import { type ExitCode, exitCodeHelp, exitCodeOf, exitCodes, UsageError } from "./exit-codes.ts"
 import { explain } from "./explain.ts"
@@ -21,8 +22,13 @@ export function setExitCode(code: ExitCode): void {
  * trace for anything the user can mend.
  */
 export async function runCommandLine(line: CommandLine): Promise<void> {
-  // Output that nobody reads any more (`… | head`) is no error.
-  process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : 1))
+  // Output that nobody reads any more (`… | head`) is no error. The command ends in order: see stopSignal.
+  let isUnread = false
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code === "EPIPE") isUnread = true
+    // Every write after the first one that failed.
+    else if (error.code !== "ERR_STREAM_DESTROYED") process.exit(1)
+  })
   const program = line
     .define(yargs([...line.argv]))
     .scriptName(line.name)
@@ -39,6 +45,7 @@ export async function runCommandLine(line: CommandLine): Promise<void> {
   try {
     await program.parseAsync()
   } catch (error) {
+    if (isUnread && endsUnread(error)) return
     process.stderr.write(`${line.name}: ${explain(error)}\n`)
     const code = exitCodeOf(error)
     if (code === exitCodes.unexpected && process.env.AUROCHS_DEBUG && error instanceof Error) {
@@ -48,19 +55,26 @@ export async function runCommandLine(line: CommandLine): Promise<void> {
   }
 }
 
+/** What a command may throw because its output is no longer read. */
+function endsUnread(error: unknown): boolean {
+  if (isAurochsError(error, "ABORTED")) return true
+  return error instanceof Error && "code" in error && (error.code === "EPIPE" || error.code === "ERR_STREAM_DESTROYED")
+}
+
 /** One Ctrl-C may arrive twice, from the terminal and from the program that started this one; milliseconds. */
 const SAME_SIGNAL_MS = 1_000
 
 /**
- * A signal that is aborted by SIGINT or SIGTERM: the graceful way out. Another one, a second or more later, ends the
- * process at once.
+ * A signal that is aborted by SIGINT or SIGTERM, or when nobody reads standard output any more: the graceful way out.
+ * Another SIGINT or SIGTERM, a second or more later, ends the process at once.
  */
 export function stopSignal(): AbortSignal {
   const controller = new AbortController()
-  let firstAtMs = 0
+  let firstAtMs: number | undefined
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => controller.abort(error.code))
   for (const name of ["SIGINT", "SIGTERM"] as const) {
     process.on(name, () => {
-      if (!controller.signal.aborted) firstAtMs = performance.now()
+      if (firstAtMs === undefined) firstAtMs = performance.now()
       else if (performance.now() - firstAtMs > SAME_SIGNAL_MS) process.exit(name === "SIGINT" ? 130 : 143)
       controller.abort(name)
     })

@@ -125,6 +125,40 @@ describe("a command line", () => {
   })
 })
 
+describe("output that nobody reads any more", () => {
+  const script = `
+    import { runCommandLine, stopSignal } from ${JSON.stringify(new URL("../dist/index.js", import.meta.url).href)}
+    import { setTimeout as pause } from "node:timers/promises"
+    const written = () => new Promise((resolve, reject) =>
+      process.stdout.write("line\\n", (error) => error ? reject(error) : resolve()))
+    await runCommandLine({ name: "demo", version: "1", argv: process.argv.slice(1), define: (y) => y
+      .command("watch", "until stopped", (y) => y, async () => {
+        const signal = stopSignal()
+        try {
+          while (!signal.aborted) {
+            process.stdout.write("line\\n")
+            await pause(5)
+          }
+        } finally { await pause(20); console.error("closed in order") }
+      })
+      .command("wait", "waits for each write", (y) => y, async () => {
+        try { for (;;) { await written(); await pause(5) } } finally { console.error("closed in order") }
+      })
+    })`
+
+  it.each(["watch", "wait"])("is no error, and what is open is closed (%s)", async (command) => {
+    const child = spawn(process.execPath, ["--input-type=module", "-e", script, "--", command])
+    let errors = ""
+    child.stderr.on("data", (data: Buffer) => {
+      errors += data
+    })
+    await once(child.stdout, "data")
+    child.stdout.destroy()
+    const [code] = await once(child, "close")
+    expect([code, errors]).toEqual([0, "closed in order\n"])
+  })
+})
+
 describe("signals", () => {
   const script = `
     import { stopSignal } from ${JSON.stringify(new URL("../dist/index.js", import.meta.url).href)}
