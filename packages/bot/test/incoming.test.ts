@@ -326,6 +326,66 @@ describe("keys that are not there", () => {
 })
 
 describe("strangers", () => {
+  test("who only announces keys makes the bot read and store nothing; a contact's are read every 10 seconds at most", async () => {
+    const clock = testClock()
+    const { juliet, bot } = await setUp({ clock })
+    await juliet.say(botJid, bot.certificate, "hello")
+    await quiet(bot, 1)
+    const asked = (owner: Peer) => {
+      const lists = world.requests.filter(({ from, to, request }) => {
+        return from === botJid && to === owner.jid && JSON.stringify(request).includes('public-keys"')
+      })
+      return lists.length
+    }
+    const before = asked(juliet)
+    const mallory = await createPeer(world, "mallory")
+    mallory.announce()
+    juliet.announce()
+    await eventually(() => expect(asked(juliet)).toBe(before + 1))
+    expect(world.requests.filter(({ to }) => to === mallory.jid)).toEqual([])
+    expect(await Array.fromAsync(bot.storage.keys.owners())).toEqual([juliet.jid])
+    juliet.announce()
+    juliet.announce()
+    await clock.advance(9_000)
+    expect(asked(juliet)).toBe(before + 1)
+    await clock.advance(2_000)
+    await eventually(() => expect(asked(juliet)).toBe(before + 2))
+    await clock.advance(20_000)
+    expect(asked(juliet)).toBe(before + 2)
+  })
+
+  test("a contact's server that does not answer holds back the others for a minute", async () => {
+    const clock = testClock()
+    world = createWorld()
+    const juliet = await createPeer(world, "juliet", { announced: false })
+    const romeo = await createPeer(world, "romeo", { announced: false })
+    const client = world.connect(botJid)
+    let isSilent = false
+    let hung = 0
+    const request: typeof client.request = async (iq, options) => {
+      if (!isSilent || iq.attributes.to !== juliet.jid) return client.request(iq, options)
+      hung += 1
+      return new Promise((_, reject) => {
+        options?.signal?.addEventListener("abort", () => reject(aborted(options.signal)), { once: true })
+      })
+    }
+    const running = await startBot(world, () => {}, { clock, transport: { ...client, request } })
+    bot = running
+    for (const peer of [juliet, romeo]) await running.bot.send(peer.jid, "hello")
+    await eventually(async () => {
+      const entries = await Array.fromAsync(running.storage.outbox.list(botJid))
+      expect(entries.map(({ because }) => because?.slice(0, 13))).toEqual(["no usable key", "no usable key"])
+    })
+    isSilent = true
+    juliet.announce()
+    await eventually(() => expect(hung).toBe(1))
+    romeo.announce()
+    await clock.advance(50_000)
+    expect(await Array.fromAsync(running.storage.keys.owners())).toEqual([])
+    await clock.advance(11_000)
+    expect(await romeo.hear(botJid, running.certificate)).toMatchObject({ kind: "secure", body: "hello" })
+  })
+
   test("their failures are bounded: the newest 100 stay, and what is not theirs is untouched", async () => {
     const { juliet, bot } = await setUp()
     await juliet.say(botJid, bot.certificate, "hello")
