@@ -36,9 +36,18 @@ export async function archiveReader(config: StoreConfig, storage: Storage): Prom
       }
       const trust = entry.direction === "out" ? () => OWN : trustFor(config)(entry.peer)
       // Judged as of the time it came, so that an old message stays readable for as long as the key is kept.
-      return open(delivery, { account: config.jid, provider, decryptWith: keys, keysOf, trust, now: stampedAt })
+      const options = { account: config.jid, provider, decryptWith: keys, keysOf, trust, now: stampedAt }
+      const message = await open(delivery, options)
+      return entry.verdict?.reason === "replay" ? replayOf(message) : message
     },
   }
+}
+
+/** A replay opens as well as the first one did: only who kept what came before could tell, and told so then. */
+function replayOf(message: Incoming | undefined): Incoming | undefined {
+  if (message?.kind !== "secure") return message
+  const { account, peer, direction, via, stanzaId, stampedAt, notes } = message
+  return { account, peer, direction, via, stanzaId, stampedAt, notes, kind: "rejected", check: "replay" }
 }
 
 const OWN = { use: "encrypt+verify", level: "verified", because: "pinned" } as const
