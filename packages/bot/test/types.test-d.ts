@@ -104,13 +104,3 @@ test("I11: there is no choice between sign, crypt and signcrypt", () => {
   // @ts-expect-error plaintext is never "off"
   createBot({ transport, provider, storage: lastingStorage(), log: keepingLogger(), encryption: "off" })
 })
-
-test("what can be registered is checked", () => {
-  expect(() => bot().command("two words", () => {})).toThrow(expect.objectContaining({ code: "CONFIGURATION" }))
-  const registered = bot().command("go", () => {})
-  expect(() => registered.command("GO", () => {})).toThrow(expect.objectContaining({ code: "CONFIGURATION" }))
-  const transport = createWorld().connect(botJid)
-  expect(() => createBot({ transport, provider, storage: lastingStorage(), commandPrefix: "" })).toThrow(
-    expect.objectContaining({ code: "CONFIGURATION", details: { field: "commandPrefix" } }),
-  )
-})
