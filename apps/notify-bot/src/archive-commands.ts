@@ -5,6 +5,7 @@ import type { ArchiveEntry, ArchiveQuery } from "@aurochs/storage"
 import type { Argv } from "yargs"
 import { loadStoreConfig, type StoreConfig } from "./config.ts"
 import { type ConfigOptions, configFile } from "./options.ts"
+import { standardOutput } from "./output.ts"
 import { archiveReader } from "./reading.ts"
 import { openStores } from "./stores.ts"
 
@@ -51,14 +52,17 @@ function queryOptions<T>(program: Argv<T>) {
 
 async function list(options: QueryOptions): Promise<void> {
   const config = await loadStoreConfig(configFile(options), process.env)
+  using output = standardOutput()
   await using stores = await openStores(config.storage, { onError: () => {} })
   for await (const entry of stores.storage.archive.read(query(config, options))) {
-    print(options.json, summary(entry), summaryLine(entry))
+    const line = options.json ? JSON.stringify(summary(entry)) : summaryLine(entry)
+    if ((await output.line(line)) === "closed") return
   }
 }
 
 async function search(options: QueryOptions & { text?: string | undefined }): Promise<void> {
   const config = await loadStoreConfig(configFile(options), process.env)
+  using output = standardOutput()
   await using stores = await openStores(config.storage, { onError: () => {} })
   const reader = await archiveReader(config, stores.storage)
   const wanted = options.text?.toLowerCase()
@@ -66,13 +70,14 @@ async function search(options: QueryOptions & { text?: string | undefined }): Pr
   for await (const entry of stores.storage.archive.read({ ...query(config, options), limit: undefined })) {
     const body = bodyOf(await reader.read(entry))
     if (wanted !== undefined && !body?.toLowerCase().includes(wanted)) continue
-    print(options.json, { ...summary(entry), body }, `${summaryLine(entry)}\n${indented(body)}`)
-    if (++found >= options.limit) return
+    const text = options.json ? JSON.stringify({ ...summary(entry), body }) : `${summaryLine(entry)}\n${indented(body)}`
+    if ((await output.line(text)) === "closed" || ++found >= options.limit) return
   }
 }
 
 async function show(options: ConfigOptions & { id: string }): Promise<void> {
   const config = await loadStoreConfig(configFile(options), process.env)
+  using output = standardOutput()
   await using stores = await openStores(config.storage, { onError: () => {} })
   const entry = await stores.storage.archive.get(options.id)
   if (entry === undefined)
@@ -82,11 +87,9 @@ async function show(options: ConfigOptions & { id: string }): Promise<void> {
   const body = bodyOf(message)
   const signedBy = message?.kind === "secure" ? message.signedBy : undefined
   const why = message?.kind === "rejected" ? message.check : message?.kind === "unverified" ? message.reason : undefined
-  print(
-    options.json,
-    { ...summary(entry), now: message?.kind, why, body, signedBy },
-    `${summaryLine(entry)}\nnow: ${message?.kind ?? "nothing"}${why ? ` (${why})` : ""}${signedBy ? `, signed by ${signedBy}` : ""}\n${indented(body)}`,
-  )
+  const now = message?.kind
+  const text = `${summaryLine(entry)}\nnow: ${now ?? "nothing"}${why ? ` (${why})` : ""}${signedBy ? `, signed by ${signedBy}` : ""}\n${indented(body)}`
+  await output.line(options.json ? JSON.stringify({ ...summary(entry), now, why, body, signedBy }) : text)
   if (message?.kind === "rejected" || message?.kind === "unverified") setExitCode(exitCodes.notVerified)
 }
 
@@ -128,8 +131,4 @@ function summaryLine(entry: ArchiveEntry): string {
     verdict === undefined ? "not opened yet" : `${verdict.outcome}${verdict.reason ? ` (${verdict.reason})` : ""}`
   const at = (stampedAt ?? storedAt).toISOString()
   return `${id}  ${at}  ${direction === "in" ? "from" : "to"} ${peer}  ${outcome}  ${openpgp?.length ?? 0} bytes of ciphertext`
-}
-
-function print(json: boolean, value: object, text: string): void {
-  process.stdout.write(`${json ? JSON.stringify(value) : text}\n`)
 }

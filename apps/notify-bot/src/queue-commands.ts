@@ -3,6 +3,7 @@ import type { OutboxEntry } from "@aurochs/storage"
 import type { Argv } from "yargs"
 import { loadStoreConfig } from "./config.ts"
 import { type ConfigOptions, configFile } from "./options.ts"
+import { standardOutput } from "./output.ts"
 import { dropQueued, queueLine, retryQueued } from "./queue.ts"
 import { openStores } from "./stores.ts"
 
@@ -37,11 +38,12 @@ export function queueCommands(program: Argv<ConfigOptions>): Argv<ConfigOptions>
 
 async function list(options: ConfigOptions & { all: boolean }): Promise<void> {
   const config = await loadStoreConfig(configFile(options), process.env)
+  using output = standardOutput()
   await using stores = await openStores(config.storage, { onError: () => {} })
   let count = 0
   for await (const entry of stores.storage.outbox.list(config.jid, { includeSent: options.all })) {
     count++
-    process.stdout.write(`${options.json ? JSON.stringify(entry) : queueLine(entry)}\n`)
+    if ((await output.line(options.json ? JSON.stringify(entry) : queueLine(entry))) === "closed") return
   }
   if (count === 0 && !options.json) process.stderr.write("nothing waits\n")
 }
@@ -50,19 +52,20 @@ async function retry(options: ConfigOptions & { ids?: string[] | undefined; all:
   const ids = options.ids ?? []
   if (options.all === ids.length > 0) throw new UsageError("Say which messages: their ids, or --all.")
   const config = await loadStoreConfig(configFile(options), process.env)
+  using output = standardOutput()
   await using stores = await openStores(config.storage, { onError: () => {} })
   const entries = await retryQueued(stores.storage.outbox, config.jid, options.all ? undefined : ids)
-  for (const entry of entries) done(options, entry, "retried")
+  for (const entry of entries) await output.line(done(options, entry, "retried"))
 }
 
 async function drop(options: ConfigOptions & { ids: string[] }): Promise<void> {
   const config = await loadStoreConfig(configFile(options), process.env)
+  using output = standardOutput()
   await using stores = await openStores(config.storage, { onError: () => {} })
-  for (const entry of await dropQueued(stores.storage.outbox, config.jid, options.ids)) done(options, entry, "dropped")
+  for (const entry of await dropQueued(stores.storage.outbox, config.jid, options.ids))
+    await output.line(done(options, entry, "dropped"))
 }
 
-function done({ json }: ConfigOptions, { id, recipient }: OutboxEntry, what: "retried" | "dropped"): void {
-  process.stdout.write(
-    `${json ? JSON.stringify({ id, recipient, [what]: true }) : `${id}  to ${recipient}  ${what}`}\n`,
-  )
+function done({ json }: ConfigOptions, { id, recipient }: OutboxEntry, what: "retried" | "dropped"): string {
+  return json ? JSON.stringify({ id, recipient, [what]: true }) : `${id}  to ${recipient}  ${what}`
 }
