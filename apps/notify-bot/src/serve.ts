@@ -2,6 +2,7 @@ import { type Bot, createBot } from "@aurochs/bot"
 import { type BareJid, isAurochsError, throwIfAborted } from "@aurochs/core"
 import { openpgpjs } from "@aurochs/crypto-openpgpjs"
 import { pinned, type TrustPolicy, tofu } from "@aurochs/keys"
+import { soleUser } from "@aurochs/storage-postgres"
 import { xmpp } from "@aurochs/xmpp"
 import { type Logger, pino } from "pino"
 import type { Config } from "./config.ts"
@@ -31,6 +32,8 @@ export async function serve(config: Config, signal: AbortSignal): Promise<void> 
     onError: (error) => log.warn({ reason: reasonOf(error) }, "database connection lost"),
   })
   if (stores.adopted) log.info("took over the database that an earlier run left behind")
+  await using sole = await soleUser({ url: stores.databaseUrl, account: config.jid })
+  if (sole === undefined) log.warn("another service works for this account on the same database")
   throwIfAborted({ signal })
   const transport = xmpp({
     jid: config.jid,
@@ -48,8 +51,8 @@ export async function serve(config: Config, signal: AbortSignal): Promise<void> 
     trust: trustFor(config),
     log: adapt(log),
     dispose: false,
-    // The lock is on the folder: a database of the operator's own may have another service, on another machine.
-    exclusive: config.storage.databaseUrl === undefined,
+    // The lock on the folder is not enough: a database of the operator's own may have a service on another machine.
+    exclusive: sole !== undefined,
   })
   bot.text((ctx) => ctx.reply(answer(config, ctx.message.peer)))
   // The bot goes on until nobody posts any more: it holds the keys that seal what is posted.
