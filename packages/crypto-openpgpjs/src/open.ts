@@ -1,13 +1,15 @@
 import type { Certificate } from "@aurochs/core"
 import { type CallOptions, type Fingerprint, isAurochsError, throwIfAborted } from "@aurochs/core"
-import type { At, Limits, Opened, SecretKey, SignatureVerdict } from "@aurochs/crypto"
+import type { At, Limits, Opened, SecretKey, SessionKey, SessionKeyOptions, SignatureVerdict } from "@aurochs/crypto"
+import * as pgp from "openpgp"
 import type { Checked } from "./checked.ts"
 import type { Content } from "./content.ts"
 import { type Context, momentOf, readCertificate } from "./context.ts"
-import { decryptWithKeys } from "./decrypt.ts"
+import { decryptData, decryptWithKeys } from "./decrypt.ts"
 import { engineConfig } from "./engine.ts"
-import { readEnvelope } from "./envelope.ts"
-import { parseClear } from "./inside.ts"
+import { type Envelope, readEnvelope } from "./envelope.ts"
+import { badData, cannotDecrypt } from "./errors.ts"
+import { type Inside, parseClear } from "./inside.ts"
 import type { Keyring } from "./secrets.ts"
 import { judge } from "./verdict.ts"
 
@@ -18,12 +20,56 @@ type OpenOptions = CallOptions &
     readonly limits?: Partial<Limits> | undefined
   }
 
+type VerifyOptions = Omit<OpenOptions, "decryptWith">
+
+/** How the content of a message is had, and whose key opened it. */
+type Unwrap = (
+  envelope: Envelope,
+  inside: Inside,
+) => Promise<{ readonly content: Content; readonly encryptedTo?: Fingerprint | undefined }>
+
 /**
  * Decrypts and verifies one message.
  *
  * @throws {AurochsError} `BAD_DATA`, `CANNOT_DECRYPT`, `BACKEND`, `ABORTED`
  */
 export async function open(context: Context, keys: Keyring, bytes: Uint8Array, options: OpenOptions): Promise<Opened> {
+  return opened(context, bytes, options, async (envelope, inside) => {
+    if (envelope.kind === "encrypted") {
+      return withAll(keys, options.decryptWith, (ours) => decryptWithKeys(envelope, ours, inside, options))
+    }
+    const clear = await parseClear(bytes, inside)
+    if (isAurochsError(clear)) throw clear
+    return { content: clear }
+  })
+}
+
+/**
+ * The same with a session key that another engine recovered.
+ *
+ * @throws {AurochsError} `BAD_DATA`, `CANNOT_DECRYPT`, `ABORTED`
+ */
+export async function openWithSessionKey(
+  context: Context,
+  bytes: Uint8Array,
+  options: SessionKeyOptions,
+): Promise<Opened> {
+  return opened(context, bytes, options, async (envelope, inside) => {
+    if (envelope.kind !== "encrypted") throw badData("message", "it is not encrypted")
+    const content = await decryptData(envelope.data, librarySessionKey(options.sessionKey), inside)
+    if (isAurochsError(content)) throw content
+    return { content, encryptedTo: options.encryptedTo }
+  })
+}
+
+/** @throws {AurochsError} `CANNOT_DECRYPT` (`damaged`) for an algorithm that the library does not know */
+function librarySessionKey({ algorithm, bytes }: SessionKey): pgp.DecryptedSessionKey {
+  const name = Object.entries(pgp.enums.symmetric).find(([, number]) => number === algorithm)?.[0]
+  if (name === undefined) throw cannotDecrypt("damaged")
+  return { data: bytes.slice(), algorithm: name as pgp.enums.symmetricNames }
+}
+
+async function opened(context: Context, bytes: Uint8Array, options: VerifyOptions, unwrap: Unwrap): Promise<Opened> {
   throwIfAborted(options)
   const now = momentOf(context, options)
   const limits = merged(context.limits, options.limits)
@@ -31,20 +77,7 @@ export async function open(context: Context, keys: Keyring, bytes: Uint8Array, o
   const envelope = readEnvelope(bytes, limits)
   const verifyWith = await Promise.all(options.verifyWith.map((one) => readCertificate(context, one.bytes, options)))
   const maxPackets = limits.maxPackets - (envelope.kind === "encrypted" ? envelope.packets : 0)
-  const inside = { config, limits, maxPackets }
-  let content: Content
-  let encryptedTo: Fingerprint | undefined
-  if (envelope.kind === "encrypted") {
-    const decrypted = await withAll(keys, options.decryptWith, (ours) =>
-      decryptWithKeys(envelope, ours, inside, options),
-    )
-    content = decrypted.content
-    encryptedTo = decrypted.encryptedTo
-  } else {
-    const clear = await parseClear(bytes, inside)
-    if (isAurochsError(clear)) throw clear
-    content = clear
-  }
+  const { content, encryptedTo } = await unwrap(envelope, { config, limits, maxPackets })
   throwIfAborted(options)
   const signatures: SignatureVerdict[] = []
   for (const signature of content.signatures) {

@@ -6,7 +6,7 @@ import { merge, minimize } from "./edit.ts"
 import { generate } from "./generate.ts"
 import { describe } from "./inspect.ts"
 import { lifecycle } from "./lifecycle.ts"
-import { merged, open } from "./open.ts"
+import { merged, open, openWithSessionKey } from "./open.ts"
 import { seal } from "./seal.ts"
 import { importSecret, keyring } from "./secrets.ts"
 import { transfer } from "./transfer.ts"
@@ -51,6 +51,7 @@ export function openpgpjs(options: OpenpgpjsOptions = {}): CryptoProvider {
     sign: (plaintext, call) =>
       seal(context, keys, plaintext, { now: call.now, signal: call.signal, signWith: call.signWith }),
     open: (message, call) => open(context, keys, message, call),
+    openWithSessionKey: (message, call) => openWithSessionKey(context, message, call),
     lifecycle: lifecycle(context, keys),
     secrets: transfer(context, keys),
   }

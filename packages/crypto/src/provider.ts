@@ -1,6 +1,7 @@
 import type { CallOptions, Certificate, Fingerprint } from "@aurochs/core"
 import type { CertificateInfo, SecretKey } from "./certificate.ts"
 import type { Limits } from "./limits.ts"
+import type { SessionKeyOptions } from "./session-key.ts"
 import type { Opened } from "./verdict.ts"
 
 /** The moment at which validity is judged; the provider's clock if absent. Archives, skewed clocks and tests give one. */
@@ -125,6 +126,14 @@ export interface CryptoProvider {
         readonly limits?: Partial<Limits> | undefined
       },
   ): Promise<Opened>
+  /**
+   * `open` for a message whose session key another engine recovered (GnuPG with a card, a `sop` program): that one
+   * decrypts the session key, this one decrypts the text and judges the signatures. Absent where the engine cannot.
+   *
+   * @throws {AurochsError} as `open`; `CANNOT_DECRYPT` (`damaged`) also for a session key of another message, and
+   * `BAD_DATA` for a message that is not encrypted
+   */
+  openWithSessionKey?(message: Uint8Array, options: SessionKeyOptions): Promise<Opened>
   /** Absent where the engine cannot. */
   readonly lifecycle?: KeyLifecycle | undefined
   /** Absent where secret keys cannot leave the engine (cards). */
