@@ -1,8 +1,10 @@
 import { defineConfig } from "vitest/config"
+import { SlowFirst } from "./scripts/slow-first.ts"
 
 export default defineConfig({
   test: {
     projects: ["packages/*", "apps/*", "e2e", "scripts"],
     reporters: ["default", "./scripts/summary-reporter.ts"],
+    sequence: { sequencer: SlowFirst },
   },
 })

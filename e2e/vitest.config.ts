@@ -1,5 +1,5 @@
 import { defineProject } from "vitest/config"
 
 export default defineProject({
-  test: { name: "e2e", include: ["**/*.test.ts"], testTimeout: 60_000, hookTimeout: 120_000, maxWorkers: 2 },
+  test: { name: "e2e", include: ["**/*.test.ts"], testTimeout: 60_000, hookTimeout: 120_000 },
 })

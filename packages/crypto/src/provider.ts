@@ -1,13 +1,9 @@
 import type { CallOptions, Certificate, Fingerprint } from "@aurochs/core"
+import type { At } from "./at.ts"
 import type { CertificateInfo, SecretKey } from "./certificate.ts"
 import type { Limits } from "./limits.ts"
 import type { SessionKeyOptions } from "./session-key.ts"
 import type { Opened } from "./verdict.ts"
-
-/** The moment at which validity is judged; the provider's clock if absent. Archives, skewed clocks and tests give one. */
-export interface At {
-  readonly now?: Date | undefined
-}
 
 /** What a new key is made from. */
 export interface KeySpec {

@@ -1,6 +1,6 @@
 import type { CallOptions, Certificate, Fingerprint } from "@aurochs/core"
+import type { At } from "./at.ts"
 import type { Limits } from "./limits.ts"
-import type { At } from "./provider.ts"
 
 /** The key that one message is encrypted with, as an engine that holds the secret key recovered it. */
 export interface SessionKey {

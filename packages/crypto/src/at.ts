@@ -1,0 +1,4 @@
+/** The moment at which validity is judged; the provider's clock if absent. Archives, skewed clocks and tests give one. */
+export interface At {
+  readonly now?: Date | undefined
+}
