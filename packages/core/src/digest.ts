@@ -1,6 +1,12 @@
 const utf8 = new TextEncoder()
 
-/** SHA-256 over texts and bytes, each preceded by its length in bytes (32 bits, big endian); lower-case hex. */
+/**
+ * Names several fields together, so that no two different lists of fields have the same name: SHA-256 over all of them,
+ * each preceded by its length in bytes (32 bits, big endian).
+ *
+ * @param fields texts count as UTF-8
+ * @returns lower-case hex, 64 digits
+ */
 export async function digestOf(...fields: readonly (string | Uint8Array)[]): Promise<string> {
   const parts = fields.map((field) => (typeof field === "string" ? utf8.encode(field) : field))
   const framed = new Uint8Array(parts.reduce((sum, part) => sum + 4 + part.length, 0))

@@ -1,0 +1,15 @@
+import { createHash } from "node:crypto"
+import { describe, expect, it } from "vitest"
+import { digestOf } from "../src/index.ts"
+
+describe("digestOf", () => {
+  it("is SHA-256 over the fields with their lengths", async () => {
+    const framed = Buffer.from("\0\0\0\x02ab\0\0\0\0\0\0\0\x02\xc3\xa9", "latin1")
+    expect(await digestOf("ab", new Uint8Array(), "é")).toBe(createHash("sha256").update(framed).digest("hex"))
+  })
+
+  it("A2: tells apart fields that are the same bytes when put together", async () => {
+    const digests = await Promise.all([digestOf("ab", "c"), digestOf("a", "bc"), digestOf("abc"), digestOf("abc", "")])
+    expect(new Set(digests).size).toBe(4)
+  })
+})
