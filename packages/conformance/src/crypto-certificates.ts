@@ -1,19 +1,24 @@
-import type { CryptoProvider, UserId } from "@aurochs/crypto"
+import type { CryptoProvider, SecretKey, UserId } from "@aurochs/crypto"
 import { expect } from "vitest"
-import type { Case } from "./case.ts"
+import { type Case, unsupported } from "./case.ts"
 import {
   certificate,
   concat,
+  EARLY,
   expectCode,
+  expectVerdicts,
   first,
   fromBase64,
+  inBoundedTime,
   NOW,
   newKey,
   packet,
   packets,
+  secret,
   utf8,
 } from "./crypto-help.ts"
 import { secretFixtures } from "./fixture-keys.ts"
+import { signatureFixtures } from "./fixture-messages.ts"
 
 const BOB = "xmpp:bob@example.org"
 const ALICE = "xmpp:alice@example.org"
@@ -31,8 +36,6 @@ function userId(title: string, name: Name, status: UserId["status"], now: Date =
     },
   }
 }
-
-const early = new Date("2025-03-01T00:00:00Z")
 
 /** What certificates say, and what may be done to them. */
 export const certificateCases: readonly Case<CryptoProvider>[] = [
@@ -54,9 +57,9 @@ export const certificateCases: readonly Case<CryptoProvider>[] = [
   userId("A4 R17: a User ID with the self-signature of another is unsigned", "borrowedSelfSignature", "unsigned"),
   userId("A4 R17: a User ID that only others have signed is unsigned", "certifiedByOthers", "unsigned"),
   userId("A4 A21: a revoked User ID is revoked", "revokedUserId", "revoked"),
-  userId("A21: before its revocation it is valid", "revokedUserId", "valid", early),
+  userId("A21: before its revocation it is valid", "revokedUserId", "valid", EARLY),
   userId("A4 A21: a User ID whose signature has expired is expired", "expiredUserId", "expired"),
-  userId("A21: before its expiry it is valid", "expiredUserId", "valid", early),
+  userId("A21: before its expiry it is valid", "expiredUserId", "valid", EARLY),
   {
     title: "A20: a self-signature with MD5 counts for nothing",
     async run(p) {
@@ -71,12 +74,12 @@ export const certificateCases: readonly Case<CryptoProvider>[] = [
       const june = new Date("2025-06-01T00:00:00Z")
       const at = (name: Name, now: Date) => p.inspect(certificate(name), { now })
       expect(await at("expired", NOW)).toMatchObject({ expiresAt: june, canEncrypt: false, canSign: false })
-      expect(await at("expired", early)).toMatchObject({ expiresAt: june, canEncrypt: true, canSign: true })
+      expect(await at("expired", EARLY)).toMatchObject({ expiresAt: june, canEncrypt: true, canSign: true })
       expect(await at("superseded", NOW)).toMatchObject({ revokedAt: june, canEncrypt: false, canSign: false })
-      expect((await at("superseded", early)).revokedAt).toBeUndefined()
+      expect((await at("superseded", EARLY)).revokedAt).toBeUndefined()
       // Whoever has the key since it was compromised may have had it before.
-      expect(await at("compromised", early)).toMatchObject({ canEncrypt: false, canSign: false })
-      expect((await at("compromised", early)).revokedAt).toEqual(june)
+      expect(await at("compromised", EARLY)).toMatchObject({ canEncrypt: false, canSign: false })
+      expect((await at("compromised", EARLY)).revokedAt).toEqual(june)
       // The User IDs are judged apart from the key.
       expect((await at("expired", NOW)).userIds.map((one) => one.status)).toEqual(["valid"])
     },
@@ -107,14 +110,14 @@ export const certificateCases: readonly Case<CryptoProvider>[] = [
     },
   },
   {
-    title: "A19: a flood of signatures below the limits is read within a second",
+    title: "A19: a flood of signatures below the limits is read in bounded time",
     async run(p) {
       const signature = packets(certificate("alice")).find((one) => one.tag === 2)?.body ?? new Uint8Array()
       const copies = Math.floor(60_000 / (signature.length + 6))
       const flooded = concat(certificate("alice"), ...Array.from({ length: copies }, () => packet(2, signature)))
-      const started = performance.now()
-      expect((await p.inspect(flooded, { now: NOW })).canEncrypt).toBe(true)
-      expect(performance.now() - started).toBeLessThan(1000)
+      await inBoundedTime(p, async () => {
+        expect((await p.inspect(flooded, { now: NOW })).canEncrypt).toBe(true)
+      })
     },
   },
   {
@@ -197,7 +200,7 @@ export const certificateCases: readonly Case<CryptoProvider>[] = [
     title: "a revocation certificate, where one is made, revokes its own key and no other",
     async run(p) {
       const { key, revocation } = await p.generate({ userId: ALICE })
-      if (revocation === undefined) return
+      if (revocation === undefined) unsupported("the engine makes no revocation certificates")
       expect(first(packets(revocation)).tag).toBe(2)
       const revoked = await p.merge(key.certificate.bytes, revocation)
       const info = await p.inspect(revoked.bytes)
@@ -206,4 +209,65 @@ export const certificateCases: readonly Case<CryptoProvider>[] = [
       await expectCode(p.merge(certificate("bob"), revocation), "BAD_DATA", { what: "certificate" })
     },
   },
+  {
+    title: "merge gives the same in either order",
+    async run(p) {
+      const copies = [certificate("revokedUserId"), certificate("alice"), certificate("expiredUserId")] as const
+      for (const [a, b] of [
+        [copies[0], copies[1]],
+        [copies[0], copies[2]],
+        [certificate("stale"), certificate("compromised")],
+        [certificate("supersededSubkey"), certificate("subkeyed")],
+      ] as const) {
+        const [one, other] = [await p.merge(a, b), await p.merge(b, a)]
+        for (const now of [EARLY, NOW]) {
+          const { bytes: _, userIds, ...info } = await p.inspect(one.bytes, { now })
+          const { bytes: __, userIds: others, ...same } = await p.inspect(other.bytes, { now })
+          expect(same).toEqual(info)
+          expect(new Set(others)).toEqual(new Set(userIds))
+        }
+      }
+    },
+  },
+  {
+    title: "A23: merge and minimize keep what revokes a subkey, so that it still does not sign",
+    async run(p) {
+      const keepUserId = "xmpp:subkeyed@example.org"
+      const revoked = certificate("compromisedSubkey")
+      const copies = [
+        await p.merge(certificate("subkeyed"), revoked),
+        await p.merge(revoked, certificate("subkeyed")),
+        await p.minimize(revoked, { keepUserId }),
+      ]
+      const signed = signatureFixtures.bySubkey
+      for (const copy of copies) {
+        const opened = await p.open(fromBase64(signed), { ...(await asBob(p)), verifyWith: [copy], now: NOW })
+        expect(opened.signatures.filter((one) => one.kind === "valid")).toEqual([])
+      }
+      // The subkey itself was not lost on the way.
+      const small = await p.minimize(certificate("subkeyed"), { keepUserId })
+      const opened = await p.open(fromBase64(signed), { ...(await asBob(p)), verifyWith: [small], now: NOW })
+      expectVerdicts(p, opened.signatures, [{ kind: "valid", certificate: small.fingerprint }])
+    },
+  },
+  {
+    title:
+      "the same certificate is judged anew at every call: what one moment or one copy says is not kept for the next",
+    async run(p) {
+      const can = async (name: Name, now: Date) => (await p.inspect(certificate(name), { now })).canEncrypt
+      const asked = [
+        await can("superseded", EARLY),
+        await can("superseded", NOW),
+        await can("stale", NOW),
+        await can("superseded", EARLY),
+        await can("expired", NOW),
+        await can("expired", EARLY),
+      ]
+      expect(asked).toEqual([true, false, true, true, false, true])
+    },
+  },
 ]
+
+async function asBob(p: CryptoProvider): Promise<{ readonly decryptWith: readonly SecretKey[] }> {
+  return { decryptWith: [await secret(p, "bob")] }
+}

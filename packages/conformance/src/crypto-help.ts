@@ -2,9 +2,13 @@ import { type AurochsErrorCode, type AurochsErrorDetails, isAurochsError } from 
 import type { CryptoProvider, Opened, SecretKey, SignatureVerdict } from "@aurochs/crypto"
 import { expect } from "vitest"
 import { certificateFixtures, secretFixtures } from "./fixture-keys.ts"
+import { signatureFixtures } from "./fixture-messages.ts"
 
 /** The moment at which fixtures are judged unless a case says otherwise. */
 export const NOW: Date = new Date("2025-12-01T00:00:00Z")
+
+/** When most fixtures were signed: after the keys were made, before anything expired or was revoked. */
+export const EARLY: Date = new Date("2025-03-01T00:00:00Z")
 
 /** The text inside the fixture messages. */
 export const TEXT = "<signcrypt xmlns='urn:xmpp:openpgp:0'>attack at dawn</signcrypt>"
@@ -49,6 +53,13 @@ export function packets(bytes: Uint8Array): { readonly tag: number; readonly bod
     at += 1 + octets + length
   }
   return found
+}
+
+/** With one bit flipped. */
+export function flipped(bytes: Uint8Array, at: number): Uint8Array {
+  const copy = bytes.slice()
+  copy[at] = (copy[at] ?? 0) ^ 1
+  return copy
 }
 
 function newLength(bytes: Uint8Array, at: number): [number, number] {
@@ -107,6 +118,11 @@ export type Wanted = Partial<{ [K in "kind" | "reason" | "because" | "certificat
   readonly kind: string
 }
 
+/** The verdict on a signature whose key does not count. */
+export function unusable(because: string): Wanted {
+  return { kind: "unverified", reason: "unusable-key", because }
+}
+
 /** Compares verdicts; of an engine that only reports good signatures, the good ones. */
 export function expectVerdicts(p: CryptoProvider, got: readonly SignatureVerdict[], want: readonly Wanted[]): void {
   if (p.verdicts === "full") {
@@ -131,6 +147,12 @@ export async function expectCode<C extends AurochsErrorCode>(
   if (details !== undefined) expect(error.details).toMatchObject(details)
 }
 
+/** The call must fail with an error of ours. */
+export async function expectSomeError(call: Promise<unknown>): Promise<void> {
+  const error = await failure(call)
+  if (!isAurochsError(error)) throw new Error(`expected an AurochsError, got ${String(error)}`)
+}
+
 /** What the call rejects with. */
 export async function failure(call: Promise<unknown>): Promise<unknown> {
   try {
@@ -141,11 +163,16 @@ export async function failure(call: Promise<unknown>): Promise<unknown> {
   throw new Error("it should have failed")
 }
 
-/** Everything an error says, causes included. */
-export function saidBy(error: unknown): string {
-  const parts: string[] = []
-  for (let one: unknown = error; one instanceof Error && parts.length < 20; one = one.cause) {
-    parts.push(one.message, one.stack ?? "", JSON.stringify((one as { details?: unknown }).details ?? ""))
-  }
-  return parts.join("\n")
+/**
+ * Runs an attack on the engine: it must end within five seconds, or, where even an honest message takes long, within
+ * twenty times what that takes.
+ */
+export async function inBoundedTime<T>(p: CryptoProvider, attack: () => Promise<T>): Promise<T> {
+  const before = performance.now()
+  await openAsBob(p, signatureFixtures.good)
+  const started = performance.now()
+  const bound = Math.max(5_000, 20 * (started - before))
+  const result = await attack()
+  expect(performance.now() - started).toBeLessThan(bound)
+  return result
 }

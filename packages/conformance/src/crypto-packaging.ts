@@ -1,13 +1,17 @@
+import { isAurochsError } from "@aurochs/core"
 import type { CryptoProvider } from "@aurochs/crypto"
 import { expect } from "vitest"
-import type { Case } from "./case.ts"
+import { type Case, unsupported } from "./case.ts"
 import {
   certificate,
   concat,
   expectCode,
   expectVerdicts,
   failure,
+  flipped,
   fromBase64,
+  inBoundedTime,
+  NOW,
   newKey,
   openAsBob,
   packet,
@@ -159,13 +163,11 @@ export const packagingCases: readonly Case<CryptoProvider>[] = [
     },
   },
   {
-    title: "A16: 48 MiB from 48 KiB, or from 300 bytes, are refused within a second",
+    title: "A16: 48 MiB from 48 KiB, or from 300 bytes, are refused in bounded time",
     async run(p) {
       for (const name of ["zlibBomb", "bzip2Bomb"] as const) {
         const bytes = fromBase64(packagingFixtures[name])
-        const started = performance.now()
-        await expectCode(tryOpen(p, bytes), "BAD_DATA", { limit: "maxPlaintextBytes" })
-        expect(performance.now() - started).toBeLessThan(1000)
+        await inBoundedTime(p, () => expectCode(tryOpen(p, bytes), "BAD_DATA", { limit: "maxPlaintextBytes" }))
       }
     },
   },
@@ -195,6 +197,57 @@ export const packagingCases: readonly Case<CryptoProvider>[] = [
       await failure(tryOpen(p, fromBase64(packagingFixtures.bzip2Bomb)))
       await failure(tryOpen(p, utf8("garbage")))
       expect(text((await openAsBob(p, signatureFixtures.good)).plaintext)).toBe(TEXT)
+    },
+  },
+  {
+    title: "SEIPDv2, where it is read, gives text and verdict as SEIPDv1 does, and an altered byte is damage",
+    async run(p) {
+      const message = fromBase64(packagingFixtures.seipd2)
+      const verifyWith = [await p.inspect(certificate("alice"), { now: NOW })]
+      const open = async (bytes: Uint8Array) => p.open(bytes, { decryptWith: [await secret(p, "bob")], verifyWith })
+      const opened = await open(message).catch((error: unknown) => {
+        if (isAurochsError(error, "UNSUPPORTED")) unsupported("the engine reads no SEIPDv2")
+        throw error
+      })
+      expect([text(opened.plaintext), opened.encrypted]).toEqual([TEXT, true])
+      expectVerdicts(p, opened.signatures, [{ kind: "valid" }])
+      const altered = open(flipped(message, message.length - 40))
+      await expectCode(altered, "CANNOT_DECRYPT", { because: "damaged" })
+    },
+  },
+  {
+    title: "whose key a message was encrypted to is told, by its primary key, also of a hidden recipient",
+    async run(p) {
+      const { fingerprint } = await p.inspect(certificate("bob"))
+      const keys = [await secret(p, "alice"), await secret(p, "bob")]
+      const to = async (base64: string) =>
+        (await p.open(fromBase64(base64), { decryptWith: keys, verifyWith: [] })).encryptedTo
+      const named = await to(signatureFixtures.good)
+      if (named === undefined) unsupported("the engine does not tell whose key opened a message")
+      expect(named).toBe(fingerprint)
+      expect(await to(packagingFixtures.hiddenRecipient)).toBe(fingerprint)
+    },
+  },
+  {
+    title: "without the right key, and without any, a message is CANNOT_DECRYPT, not-for-us",
+    async run(p) {
+      const good = fromBase64(signatureFixtures.good)
+      const not = { because: "not-for-us" } as const
+      for (const decryptWith of [[], [await secret(p, "alice")], [await newKey(p, "bob"), await secret(p, "rsa")]]) {
+        await expectCode(p.open(good, { decryptWith, verifyWith: [] }), "CANNOT_DECRYPT", not)
+      }
+    },
+  },
+  {
+    title: "a certificate to verify by that cannot be read is BAD_DATA, certificate: not an unknown key",
+    async run(p) {
+      const alice = await p.inspect(certificate("alice"))
+      const decryptWith = [await secret(p, "bob")]
+      for (const bytes of [utf8("junk"), certificate("alice").subarray(0, 80), new Uint8Array()]) {
+        const verifyWith = [alice, { ...alice, bytes }]
+        const call = p.open(fromBase64(signatureFixtures.good), { decryptWith, verifyWith })
+        await expectCode(call, "BAD_DATA", { what: "certificate" })
+      }
     },
   },
 ]

@@ -1,29 +1,27 @@
-import { bareJid } from "@aurochs/core"
+import { bareJid, isAurochsError } from "@aurochs/core"
 import type { CryptoProvider } from "@aurochs/crypto"
 import { expect } from "vitest"
 import { type Case, unsupported } from "./case.ts"
 import {
   certificate,
+  EARLY,
   expectCode,
   expectVerdicts,
   failure,
   first,
   NOW,
   newKey,
-  openAsBob,
   packets,
-  saidBy,
   secret,
   text,
+  unusable,
   utf8,
 } from "./crypto-help.ts"
-import { secretFixtures } from "./fixture-keys.ts"
-import { signatureFixtures } from "./fixture-messages.ts"
 
 const PUBLIC_KEY_SESSION = 1
 const ENCRYPTED = 18
 
-/** Making keys, sealing, and what must be true of every call. */
+/** Making keys and sealing. */
 export const sealingCases: readonly Case<CryptoProvider>[] = [
   {
     title: "R3 I7: signcrypt to two recipients: each reads the same bytes under one valid signature",
@@ -185,101 +183,98 @@ export const sealingCases: readonly Case<CryptoProvider>[] = [
     },
   },
   {
-    title: "thirty calls at once do not get in each other's way",
+    title: "an engine tells its name, and which verdicts it gives",
     async run(p) {
-      const [alice, bob] = [await newKey(p, "alice"), await newKey(p, "bob")]
-      const one = async (i: number) => {
-        const sealed = await p.signcrypt(utf8(`message ${i}`), { recipients: [bob.certificate], signWith: alice })
-        const opened = await p.open(sealed, { decryptWith: [bob], verifyWith: [alice.certificate] })
-        expectVerdicts(p, opened.signatures, [{ kind: "valid" }])
-        return text(opened.plaintext)
+      expect(p.name).toMatch(/^[a-z0-9][\w:.@+-]*$/i)
+      expect(["full", "valid-only"]).toContain(p.verdicts)
+    },
+  },
+  {
+    title: "six recipients: each of them reads it, and the sender only if it is one of them (R4)",
+    async run(p) {
+      const alice = await secret(p, "alice")
+      const others = await Promise.all(["a", "b", "c", "d", "e"].map((name) => newKey(p, name)))
+      const everybody = [...others, await secret(p, "bob")]
+      const sealed = await p.signcrypt(utf8("to all"), {
+        recipients: everybody.map((key) => key.certificate),
+        signWith: alice,
+      })
+      for (const key of everybody) {
+        expect(text((await p.open(sealed, { decryptWith: [key], verifyWith: [] })).plaintext)).toBe("to all")
       }
-      const numbers = Array.from({ length: 30 }, (_, i) => i)
-      expect(await Promise.all(numbers.map(one))).toEqual(numbers.map((i) => `message ${i}`))
+      const asSender = p.open(sealed, { decryptWith: [alice], verifyWith: [] })
+      await expectCode(asSender, "CANNOT_DECRYPT", { because: "not-for-us" })
     },
   },
   {
-    title: "an aborted signal ends every call with ABORTED",
+    title: "I8 A21: every unusable recipient is named, not only the first",
     async run(p) {
-      const alice = await newKey(p, "alice")
-      const { bytes } = alice.certificate
-      const signal = AbortSignal.abort("enough")
-      const recipients = [alice.certificate]
-      const calls = [
-        p.inspect(bytes, { signal }),
-        p.minimize(bytes, { signal, keepUserId: "xmpp:alice@example.org" }),
-        p.merge(bytes, bytes, { signal }),
-        p.importSecret(bytes, { signal }),
-        p.generate({ userId: "xmpp:a@example.org" }, { signal }),
-        p.signcrypt(bytes, { signal, recipients, signWith: alice }),
-        p.encrypt(bytes, { signal, recipients }),
-        p.sign(bytes, { signal, signWith: alice }),
-        p.open(bytes, { signal, decryptWith: [alice], verifyWith: recipients }),
-      ]
-      await Promise.all(calls.map((call) => expectCode(call, "ABORTED")))
+      const good = await p.inspect(certificate("bob"), { now: NOW })
+      const bad = await Promise.all(
+        (["expired", "revokedEncryption"] as const).map((name) => p.inspect(certificate(name), { now: NOW })),
+      )
+      const error = await failure(p.encrypt(utf8("x"), { recipients: [good, ...bad], now: NOW }))
+      if (!isAurochsError(error, "NO_USABLE_KEY")) throw new Error(`expected NO_USABLE_KEY, got ${String(error)}`)
+      const named = new Set(error.details.leftOut.map((one) => `${one.fingerprint} ${one.because}`))
+      expect(named).toEqual(new Set([`${bad[0]?.fingerprint} expired`, `${bad[1]?.fingerprint} revoked`]))
     },
   },
   {
-    title: "a call aborted on its way ends with ABORTED, and the next one works",
+    title: "A4 A21: a key whose only User ID was revoked or has expired is not encrypted to, and does not sign",
     async run(p) {
-      const alice = await newKey(p, "alice")
-      const options = { recipients: [alice.certificate], signWith: alice }
-      const controller = new AbortController()
-      const call = p.signcrypt(utf8("x"), { ...options, signal: controller.signal })
-      controller.abort()
-      await expectCode(call, "ABORTED")
-      await p.signcrypt(utf8("x"), options)
+      for (const [name, because] of [
+        ["onlyUserIdRevoked", "revoked"],
+        ["onlyUserIdExpired", "expired"],
+      ] as const) {
+        const bad = await p.inspect(certificate(name), { now: NOW })
+        expect(bad).toMatchObject({ canEncrypt: false, canSign: false, userIds: [{ status: because }] })
+        const call = p.encrypt(utf8("x"), { recipients: [bad], now: NOW })
+        await expectCode(call, "NO_USABLE_KEY", { leftOut: [{ fingerprint: bad.fingerprint, because }] })
+        expect(await p.inspect(certificate(name), { now: EARLY })).toMatchObject({ canEncrypt: true, canSign: true })
+      }
     },
   },
   {
-    title: "a disposed secret key does nothing any more, and disposing does not touch the caller's bytes",
+    title: "now in the past: what has expired or was retired since is encrypted to, and signs, as it was then",
     async run(p) {
-      const bytes = Uint8Array.from(atob(secretFixtures.bob), (c) => c.charCodeAt(0))
-      const copy = bytes.slice()
-      const bob = first(await p.importSecret(bytes))
-      await bob[Symbol.asyncDispose]()
-      await bob[Symbol.asyncDispose]()
-      expect(bytes).toEqual(copy)
-      const calls = [
-        p.signcrypt(utf8("x"), { recipients: [bob.certificate], signWith: bob }),
-        p.sign(utf8("x"), { signWith: bob }),
-        p.open(utf8("x"), { decryptWith: [bob], verifyWith: [] }),
-      ]
-      await Promise.all(calls.map(expectSomeError))
-      // Another handle on the same key is not disposed with it.
-      expect(text((await openAsBob(p, signatureFixtures.good)).plaintext)).toContain("dawn")
+      for (const name of ["expired", "superseded"] as const) {
+        const then = await p.inspect(certificate(name), { now: EARLY })
+        expect(then).toMatchObject({ canEncrypt: true, canSign: true })
+        const signWith = await secret(p, name === "expired" ? "expired" : "stale")
+        const sealed = await p.signcrypt(utf8("x"), { recipients: [then], signWith, now: EARLY })
+        for (const now of [EARLY, NOW]) {
+          const opened = await p.open(sealed, { decryptWith: [signWith], verifyWith: [then], now })
+          expectVerdicts(p, opened.signatures, [{ kind: "valid", certificate: then.fingerprint }])
+        }
+      }
     },
   },
   {
-    title: "a secret key handle that another provider made is refused",
+    title: "now in the future: the signature is of then, and does not count before (A22)",
     async run(p) {
-      const alice = await newKey(p, "alice")
-      const foreign = { certificate: alice.certificate, async [Symbol.asyncDispose]() {} }
-      await expectSomeError(p.sign(utf8("x"), { signWith: foreign }))
-      await expectSomeError(p.open(utf8("x"), { decryptWith: [foreign], verifyWith: [] }))
+      const alice = await secret(p, "alice")
+      const then = new Date("2035-06-01T00:00:00Z")
+      const options = { recipients: [alice.certificate], signWith: alice, now: then }
+      const sealed = await p.signcrypt(utf8("x"), options)
+      const open = (now: Date) => p.open(sealed, { decryptWith: [alice], verifyWith: [alice.certificate], now })
+      expectVerdicts(p, (await open(NOW)).signatures, [unusable("not-yet-valid")])
+      const [verdict] = (await open(then)).signatures
+      expect(verdict?.kind === "valid" && verdict.signedAt).toEqual(then)
     },
   },
   {
-    title: "errors quote neither the text nor the passphrase nor a secret key",
+    title: "a User ID that cannot be one, and an end that is none, are CONFIGURATION",
     async run(p) {
-      const passphrase = "a passphrase that must not appear"
-      const bytes = Uint8Array.from(atob(secretFixtures.lockedBob), (c) => c.charCodeAt(0))
-      const plaintext = "a text that must not appear"
-      const errors = [
-        await failure(p.importSecret(bytes, { passphrase: utf8(passphrase) })),
-        await failure(p.encrypt(utf8(plaintext), { recipients: [] })),
-        await failure(p.importSecret(utf8(passphrase))),
-        await failure(p.inspect(utf8(plaintext))),
-      ]
-      for (const error of errors) expect(saidBy(error)).not.toContain("must not appear")
+      for (const userId of ["", "xmpp:a@example.org\nxmpp:b@example.org", "xmpp:\u0000@example.org"]) {
+        await expectCode(p.generate({ userId }), "CONFIGURATION", { field: "userId" })
+      }
+      for (const expiresInMs of [0, -1000, Number.NaN, Number.POSITIVE_INFINITY]) {
+        const call = p.generate({ userId: "xmpp:a@example.org", expiresInMs })
+        await expectCode(call, "CONFIGURATION", { field: "expiresInMs" })
+      }
     },
   },
 ]
-
-async function expectSomeError(call: Promise<unknown>): Promise<void> {
-  const error = await failure(call)
-  expect(error).toMatchObject({ name: "AurochsError" })
-}
 
 function isGenerated(made: unknown): made is Awaited<ReturnType<CryptoProvider["generate"]>> {
   return typeof made === "object" && made !== null && "key" in made

@@ -1,8 +1,9 @@
 import type { CryptoProvider } from "@aurochs/crypto"
 import { expect } from "vitest"
-import type { Case } from "./case.ts"
+import { type Case, unsupported } from "./case.ts"
 import {
   certificate,
+  EARLY,
   expectVerdicts,
   fromBase64,
   NOW,
@@ -11,6 +12,7 @@ import {
   secret,
   TEXT,
   text,
+  unusable,
   utf8,
   type Wanted,
 } from "./crypto-help.ts"
@@ -37,7 +39,6 @@ function verdict(
   }
 }
 
-const unusable = (because: string): Wanted => ({ kind: "unverified", reason: "unusable-key", because })
 const unknown: Wanted = { kind: "unverified", reason: "unknown-key" }
 const valid: Wanted = { kind: "valid" }
 
@@ -75,14 +76,20 @@ export const verifyingCases: readonly Case<CryptoProvider>[] = [
   verdict("R16: somebody else's good signature is an unknown key", "byMallory", ["alice"], [unknown]),
   verdict("R16: without certificates every signer is unknown", "good", [], [unknown]),
   {
-    title: "an unknown signer is named by its issuer where the engine tells, and the text is not lost",
+    title: "the text of an unknown signer's message is not lost",
     async run(p) {
       const opened = await openAsBob(p, signatureFixtures.byMallory)
-      expect(text(opened.plaintext)).toBe(TEXT)
-      const [one] = opened.signatures
-      if (one?.kind !== "unverified" || one.reason === "unusable-key" || one.issuer === undefined) return
+      expect([text(opened.plaintext), opened.encrypted]).toEqual([TEXT, true])
+    },
+  },
+  {
+    title: "an unknown signer is named by its issuer, where the engine tells",
+    async run(p) {
+      const [one] = (await openAsBob(p, signatureFixtures.byMallory)).signatures
+      const issuer = one?.kind === "unverified" && one.reason !== "unusable-key" ? one.issuer : undefined
+      if (issuer === undefined) unsupported("the engine does not name unknown signers")
       const { fingerprint } = await p.inspect(certificate("mallory"))
-      expect(fingerprint.endsWith(one.issuer) || one.issuer === fingerprint).toBe(true)
+      expect(fingerprint.endsWith(issuer) && issuer.length >= 16).toBe(true)
     },
   },
   {
@@ -243,6 +250,85 @@ export const verifyingCases: readonly Case<CryptoProvider>[] = [
   },
   verdict("A21: a subkey that has expired since still vouches", "bySubkey", ["expiredSubkey"], [valid]),
   verdict("A21: an expired subkey does not", "bySubkeyLate", ["expiredSubkey"], [unusable("expired")]),
+  verdict(
+    "A21: a subkey superseded since still vouches for what it signed before",
+    "bySubkey",
+    ["supersededSubkey"],
+    [valid],
+  ),
+  verdict(
+    "A21: a superseded subkey vouches for nothing it signs after",
+    "bySubkeyLate",
+    ["supersededSubkey"],
+    [unusable("revoked")],
+  ),
+  verdict(
+    "A21: a compromised subkey vouches for nothing, whatever the date",
+    "bySubkey",
+    ["compromisedSubkey"],
+    [unusable("revoked")],
+  ),
+  verdict(
+    "A21: judged before it expired, an expired key vouches for what it had signed",
+    "byExpiredEarly",
+    ["expired"],
+    [valid],
+    new Date("2025-04-01T00:00:00Z"),
+  ),
+  verdict(
+    "A21: judged before it was retired, a retired key vouches for what it had signed",
+    "byStaleEarly",
+    ["superseded"],
+    [valid],
+    new Date("2025-04-01T00:00:00Z"),
+  ),
+  verdict(
+    "A21: judged before it was known to be compromised, a compromised key vouches for nothing all the same",
+    "byStaleEarly",
+    ["compromised"],
+    [unusable("revoked")],
+    new Date("2025-04-01T00:00:00Z"),
+  ),
+  verdict(
+    "A22: judged a month before it was made, a signature does not count yet",
+    "good",
+    ["alice"],
+    [unusable("not-yet-valid")],
+    new Date("2025-02-01T00:00:00Z"),
+  ),
+  verdict(
+    "A22: judged ten years later, a signature of a key without an end still counts",
+    "good",
+    ["alice"],
+    [valid],
+    new Date("2035-06-01T00:00:00Z"),
+  ),
+  {
+    title: "R17 A21: what became of the signer's User ID since is told by inspect, and does not change the verdict",
+    async run(p) {
+      for (const [name, status] of [
+        ["onlyUserIdRevoked", "revoked"],
+        ["onlyUserIdExpired", "expired"],
+      ] as const) {
+        const { userIds, fingerprint } = await p.inspect(certificate(name), { now: NOW })
+        expect(userIds.map((one) => one.status)).toEqual([status])
+        const opened = await openAsBob(p, signatureFixtures.good, [name])
+        expectVerdicts(p, opened.signatures, [{ kind: "valid", certificate: fingerprint }])
+        const then = await p.inspect(certificate(name), { now: EARLY })
+        expect(then.userIds.map((one) => one.status)).toEqual(["valid"])
+      }
+    },
+  },
+  {
+    title: "R16: only the certificates of this call count, not those of an earlier one",
+    async run(p) {
+      const kinds = async (names: readonly CertificateName[]) =>
+        (await openAsBob(p, signatureFixtures.good, names)).signatures
+      expectVerdicts(p, await kinds(["alice"]), [valid])
+      expectVerdicts(p, await kinds(["mallory"]), [unknown])
+      expectVerdicts(p, await kinds([]), [unknown])
+    },
+  },
   verdict(
     "A23: a primary key that may only certify does not sign",
     "good",
