@@ -3,6 +3,7 @@ import { type CryptoProvider, defaultLimits, type Limits } from "@aurochs/crypto
 import { cache } from "./cache.ts"
 import { makeContext, momentOf, readCertificate } from "./context.ts"
 import { merge, minimize } from "./edit.ts"
+import { keyFacts } from "./facts.ts"
 import { generate } from "./generate.ts"
 import { describe } from "./inspect.ts"
 import { lifecycle } from "./lifecycle.ts"
@@ -52,6 +53,7 @@ export function openpgpjs(options: OpenpgpjsOptions = {}): CryptoProvider {
       seal(context, keys, plaintext, { now: call.now, signal: call.signal, signWith: call.signWith }),
     open: (message, call) => open(context, keys, message, call),
     openWithSessionKey: (message, call) => openWithSessionKey(context, message, call),
+    keyFacts: keyFacts(context, keys),
     lifecycle: lifecycle(context, keys),
     secrets: transfer(context, keys),
   }

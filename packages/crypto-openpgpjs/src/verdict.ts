@@ -84,17 +84,20 @@ function hasUnknownCritical(signature: pgp.SignaturePacket): boolean {
   return signature.unknownSubpackets.some((s) => s.critical) || signature.rawNotations.some((n) => n.critical)
 }
 
-interface Candidate {
+/** A key of a certificate that may have made a signature. */
+export interface Candidate {
   readonly packet: KeyPacket
+  /** Undefined: the primary key. */
   readonly subkey?: CheckedSubkey
 }
 
+/** Every key of a certificate. */
+export function everyKey(key: Checked): readonly Candidate[] {
+  return [{ packet: key.primary }, ...key.subkeys.map((subkey) => ({ packet: subkey.packet, subkey }))]
+}
+
 function candidates(key: Checked, signature: pgp.SignaturePacket): readonly Candidate[] {
-  const all: Candidate[] = [
-    { packet: key.primary },
-    ...key.subkeys.map((subkey) => ({ packet: subkey.packet, subkey })),
-  ]
-  return all.filter(({ packet }) => packet.getKeyID().equals(signature.issuerKeyID))
+  return everyKey(key).filter(({ packet }) => packet.getKeyID().equals(signature.issuerKeyID))
 }
 
 async function judgeBy(
@@ -116,12 +119,27 @@ async function judgeBy(
   return { kind: "unverified", reason: "unusable-key", certificate, because }
 }
 
-/**
- * Why a right signature does not count. A key that expired, or was retired, after signing still vouches for it; a key
- * revoked as compromised, or without a reason, vouches for nothing.
- */
+/** Why a right signature does not count. */
 function unusable(
   signature: pgp.SignaturePacket,
+  signedAt: number,
+  key: Checked,
+  candidate: Candidate,
+  now: number,
+  config: pgp.Config,
+): Because | undefined {
+  if (primaryUnfit(key, signedAt, now, config) === "revoked") return "revoked"
+  if (signedAt > now + CLOCK_SKEW_MS) return "not-yet-valid"
+  const expiry = signature.getExpirationTime()
+  if (expiry instanceof Date && now >= expiry.getTime()) return "expired"
+  return keyUnusable(signedAt, key, candidate, now, config)
+}
+
+/**
+ * Why no signature that this key made at `signedAt` counts. A key that expired, or was retired, after signing still
+ * vouches for it; a key revoked as compromised, or without a reason, vouches for nothing.
+ */
+export function keyUnusable(
   signedAt: number,
   key: Checked,
   { subkey }: Candidate,
@@ -129,10 +147,6 @@ function unusable(
   config: pgp.Config,
 ): Because | undefined {
   const primary = primaryUnfit(key, signedAt, now, config)
-  if (primary === "revoked") return "revoked"
-  if (signedAt > now + CLOCK_SKEW_MS) return "not-yet-valid"
-  const expiry = signature.getExpirationTime()
-  if (expiry instanceof Date && now >= expiry.getTime()) return "expired"
   if (primary !== undefined) return named(primary)
   const self = primarySelf(key, now, "any") ?? primarySelf(key, signedAt, "any")
   if (self === undefined) return "no-sign-flag"

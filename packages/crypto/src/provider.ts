@@ -1,6 +1,7 @@
 import type { CallOptions, Certificate, Fingerprint } from "@aurochs/core"
 import type { At } from "./at.ts"
 import type { CertificateInfo, SecretKey } from "./certificate.ts"
+import type { KeyFacts } from "./key-facts.ts"
 import type { Limits } from "./limits.ts"
 import type { SessionKeyOptions } from "./session-key.ts"
 import type { Opened } from "./verdict.ts"
@@ -132,6 +133,8 @@ export interface CryptoProvider {
   openWithSessionKey?(message: Uint8Array, options: SessionKeyOptions): Promise<Opened>
   /** Absent where the engine cannot. */
   readonly lifecycle?: KeyLifecycle | undefined
+  /** For engines that do arithmetic only; absent where the engine does not tell. */
+  readonly keyFacts?: KeyFacts | undefined
   /** Absent where secret keys cannot leave the engine (cards). */
   readonly secrets?: SecretTransfer | undefined
 }
