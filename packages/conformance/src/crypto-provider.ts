@@ -1,6 +1,7 @@
 import type { CryptoProvider } from "@aurochs/crypto"
 import { type Case, describeCases, type SuiteOptions } from "./case.ts"
 import { certificateCases } from "./crypto-certificates.ts"
+import { certifyingCases } from "./crypto-certifying.ts"
 import { conductCases } from "./crypto-conduct.ts"
 import { leakCases } from "./crypto-leaks.ts"
 import { lifecycleCases } from "./crypto-lifecycle.ts"
@@ -24,6 +25,7 @@ export const cryptoProviderCases: readonly Case<CryptoProvider>[] = [
   ...packagingCases,
   ...certificateCases,
   ...lifecycleCases,
+  ...certifyingCases,
   ...secretCases,
 ].map((one) => ({ timeoutMs: TIMEOUT_MS, ...one }))
 

@@ -1,6 +1,7 @@
 import { type CallOptions, type Certificate, throwIfAborted } from "@aurochs/core"
 import * as pgp from "openpgp"
 import { boundCertificate } from "./bounds.ts"
+import { certificationsOf } from "./certifications.ts"
 import type { Checked, CheckedSubkey, CheckedUser, Held, KeyPacket } from "./checked.ts"
 import { type Context, momentOf, readCertificate } from "./context.ts"
 import { packetList, signatureHolds } from "./engine.ts"
@@ -10,14 +11,17 @@ import { frame, tag } from "./packets.ts"
 
 /**
  * The smallest certificate that serves (XEP-0373 §7.2): one User ID, of each thing only the newest self-signature, all
- * of the owner's revocations, every subkey, nobody else's signatures.
+ * of the owner's revocations, every subkey, nobody else's signatures but the newest by each of `keepCertifiedBy`.
  *
  * @throws {AurochsError} `BAD_DATA`, `ABORTED`
  */
 export async function minimize(
   context: Context,
   certificate: Uint8Array,
-  options: CallOptions & { readonly keepUserId: string },
+  options: CallOptions & {
+    readonly keepUserId: string
+    readonly keepCertifiedBy?: readonly Certificate[] | undefined
+  },
 ): Promise<Certificate> {
   const key = await readCertificate(context, certificate, options)
   const now = momentOf(context, undefined).getTime()
@@ -27,10 +31,16 @@ export async function minimize(
     const one = newest(signatures, now) ?? signatures.at(-1)
     return one === undefined ? [] : [one]
   }
+  const others: pgp.SignaturePacket[] = []
+  for (const { bytes } of options.keepCertifiedBy ?? []) {
+    const signer = await readCertificate(context, bytes, options)
+    const [packet] = await certificationsOf(key, user, signer, now, context.config)
+    if (packet !== undefined) others.push(packet)
+  }
   return written({
     ...key,
     direct: last(key.direct),
-    users: [{ ...user, self: last(user.self), others: [] }],
+    users: [{ ...user, self: last(user.self), others }],
     subkeys: key.subkeys.map((subkey) => ({ ...subkey, bindings: last(subkey.bindings) })),
   })
 }
@@ -80,7 +90,8 @@ async function revoked(context: Context, key: Checked, bytes: Uint8Array): Promi
   return { ...key, revocations: [{ packet, createdAt: 0, hard: true }] }
 }
 
-function united(a: Checked, b: Checked): Checked {
+/** Everything that two copies of one key say; of a secret and a public packet of one key `a` gives the packet. */
+export function united(a: Checked, b: Checked): Checked {
   return {
     ...a,
     direct: union(a.direct, b.direct),

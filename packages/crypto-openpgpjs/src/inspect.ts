@@ -19,6 +19,7 @@ export function describe(key: Checked, bytes: Uint8Array, now: Date, config: pgp
     createdAt: key.primary.created,
     expiresAt: Number.isFinite(expiry) ? new Date(expiry) : undefined,
     revokedAt: revoked === undefined ? undefined : new Date(revoked),
+    ...(revoked === undefined ? {} : { revocation: key.revocations.some((one) => one.hard) ? "hard" : "soft" }),
     canEncrypt: typeof encryptionKey(key, at, config) !== "string",
     canSign: typeof signingKey(key, at, config) !== "string",
     algorithm: algorithmOf(key.primary),

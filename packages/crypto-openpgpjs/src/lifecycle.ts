@@ -2,11 +2,11 @@ import { type CallOptions, type Certificate, throwIfAborted } from "@aurochs/cor
 import type { At, KeyLifecycle, SecretKey } from "@aurochs/crypto"
 import * as pgp from "openpgp"
 import { boundCertificate } from "./bounds.ts"
-import type { Checked, Held } from "./checked.ts"
+import type { Checked, Held, KeyPacket } from "./checked.ts"
 import { held } from "./checked.ts"
 import { hasSecret, isSecret } from "./choose.ts"
 import { type Context, checkingConfig, momentOf, readCertificate } from "./context.ts"
-import { packetsOf, written } from "./edit.ts"
+import { packetsOf, united, written } from "./edit.ts"
 import { makeSignature, packetList, type SignatureFields, type SignedData } from "./engine.ts"
 import { backend, badData, step } from "./errors.ts"
 import { secondsOf } from "./generate.ts"
@@ -21,6 +21,8 @@ export function lifecycle(context: Context, keys: Keyring): KeyLifecycle {
     renew: (key, options) => keys.use(key, (unlocked) => renew(context, keys, unlocked, options ?? {})),
     certify: (certificate, options) =>
       keys.use(options.signWith, (unlocked) => certify(context, unlocked, certificate, options)),
+    adopt: (key, certificate, options) =>
+      keys.use(key, (unlocked) => adopt(context, keys, unlocked, certificate, options)),
   }
 }
 
@@ -96,6 +98,27 @@ async function renew(
   const direct = [...checked.direct, ...(await again(newest(checked.direct, at), kinds.key, { key: primary }))]
   throwIfAborted(options)
   return keys.add(await ownCopy(context, { ...checked, direct, users, subkeys }))
+}
+
+/** What the certificate says goes onto the secret packets; a subkey that is not here stays away. */
+async function adopt(
+  context: Context,
+  keys: Keyring,
+  { key, checked }: Unlocked,
+  certificate: Uint8Array,
+  options: CallOptions | undefined,
+): Promise<SecretKey> {
+  const other = await readCertificate(context, certificate, options)
+  if (other.fingerprint !== checked.fingerprint) throw badData("certificate", "it is another key's")
+  const both = united(await readCertificate(context, certificateOf(key).bytes, options), other)
+  const secretOf = (packet: KeyPacket) =>
+    checked.subkeys.find((one) => one.packet.getFingerprint() === packet.getFingerprint())?.packet
+  const subkeys = both.subkeys.flatMap((subkey) => {
+    const packet = secretOf(subkey.packet)
+    return packet === undefined ? [] : [{ ...subkey, packet }]
+  })
+  throwIfAborted(options)
+  return keys.add(await ownCopy(context, { ...both, primary: checked.primary, subkeys }))
 }
 
 /** Serialized and read again: two handles must not share memory that one of them wipes. */

@@ -1,6 +1,7 @@
 import { type Clock, systemClock, throwIfAborted } from "@aurochs/core"
 import { type CryptoProvider, defaultLimits, type Limits } from "@aurochs/crypto"
 import { cache } from "./cache.ts"
+import { certifiedBy } from "./certifications.ts"
 import { makeContext, momentOf, readCertificate } from "./context.ts"
 import { merge, minimize } from "./edit.ts"
 import { keyFacts } from "./facts.ts"
@@ -52,6 +53,7 @@ export function openpgpjs(options: OpenpgpjsOptions = {}): CryptoProvider {
     sign: (plaintext, call) =>
       seal(context, keys, plaintext, { now: call.now, signal: call.signal, signWith: call.signWith }),
     open: (message, call) => open(context, keys, message, call),
+    certifiedBy: (certificate, call) => certifiedBy(context, certificate, call),
     openWithSessionKey: (message, call) => openWithSessionKey(context, message, call),
     keyFacts: keyFacts(context, keys),
     lifecycle: lifecycle(context, keys),

@@ -19,6 +19,11 @@ export interface CertificateInfo extends Certificate {
   readonly expiresAt?: Date | undefined
   /** A revocation as compromised, or without a reason, is told whatever `now` is: it counts for all time. */
   readonly revokedAt?: Date | undefined
+  /**
+   * `soft` (superseded, retired): what was signed before still counts. `hard` (compromised, or no reason): nothing does
+   * (RFC 9580 §5.2.3.31). An engine that cannot tell leaves it out; that counts as hard.
+   */
+  readonly revocation?: "soft" | "hard" | undefined
   /** Is there a key that may be encrypted to, now? */
   readonly canEncrypt: boolean
   /** Is there a key whose signatures count, now? */

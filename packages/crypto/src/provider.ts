@@ -43,9 +43,17 @@ export interface CryptoProvider {
    * (XEP-0373 §7.2).
    *
    * @param options.keepUserId verbatim
+   * @param options.keepCertifiedBy certifications by these certificates stay, as {@link CryptoProvider.certifiedBy}
+   * counts them; an engine without that drops them, too
    * @throws {AurochsError} `BAD_DATA`, also if the User ID is not on it
    */
-  minimize(certificate: Uint8Array, options: CallOptions & { readonly keepUserId: string }): Promise<Certificate>
+  minimize(
+    certificate: Uint8Array,
+    options: CallOptions & {
+      readonly keepUserId: string
+      readonly keepCertifiedBy?: readonly Certificate[] | undefined
+    },
+  ): Promise<Certificate>
   /**
    * The union of two copies of one certificate: newer self-signatures, revocations, subkeys. User IDs that the owner
    * never signed stay out.
@@ -131,6 +139,20 @@ export interface CryptoProvider {
    * `BAD_DATA` for a message that is not encrypted
    */
   openWithSessionKey?(message: Uint8Array, options: SessionKeyOptions): Promise<Opened>
+  /**
+   * Which of these certificates have certified a User ID of this one (RFC 9580 §5.2.1.4). A certification counts as of
+   * the time it was made: also by a key that expired, or was retired or superseded, since then; never by one revoked
+   * as compromised, or without a reason. Absent where the engine cannot tell.
+   *
+   * @param options.by candidates, other keys than this one
+   * @param options.userId verbatim; has to be valid on the certificate
+   * @returns fingerprints of those that did, in the order of `by`
+   * @throws {AurochsError} `BAD_DATA` (`certificate`)
+   */
+  certifiedBy?(
+    certificate: Uint8Array,
+    options: CallOptions & At & { readonly by: readonly Certificate[]; readonly userId: string },
+  ): Promise<readonly Fingerprint[]>
   /** Absent where the engine cannot. */
   readonly lifecycle?: KeyLifecycle | undefined
   /** For engines that do arithmetic only; absent where the engine does not tell. */
@@ -157,6 +179,13 @@ export interface KeyLifecycle {
     certificate: Uint8Array,
     options: CallOptions & At & { readonly signWith: SecretKey; readonly userId: string },
   ): Promise<Certificate>
+  /**
+   * The same secret key with everything that a copy of its certificate says beside it: revocations, certifications,
+   * newer self-signatures. Both handles stay usable. Absent where the engine keeps the certificate itself.
+   *
+   * @throws {AurochsError} `BAD_DATA` (`certificate`), also if it is another key's
+   */
+  adopt?(key: SecretKey, certificate: Uint8Array, options?: CallOptions): Promise<SecretKey>
 }
 
 /** How a secret key leaves its engine (XEP-0373 §5.4). */

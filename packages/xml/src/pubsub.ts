@@ -84,6 +84,25 @@ function getConfig(node: string): XmlElement {
   return element("pubsub", owner, {}, [element("configure", owner, { node })])
 }
 
+/** The child of an IQ that asks who may do what on one's own node (§8.9.1). */
+function getAffiliations(node: string): XmlElement {
+  return element("pubsub", owner, {}, [element("affiliations", owner, { node })])
+}
+
+/**
+ * The affiliations in the answer to {@link getAffiliations}: address and what it may, e.g. `owner`, `member`.
+ *
+ * @throws {AurochsError} `BAD_DATA` (`xml`) if the answer has none of it
+ */
+function readAffiliations(answer: XmlElement): readonly { readonly jid: string; readonly affiliation: string }[] {
+  const list = childElement(childElement(answer, "pubsub", owner) ?? answer, "affiliations", owner)
+  if (list === undefined) throw badXml("an answer without <affiliations/>")
+  return childElements(list, "affiliation", owner).map(({ attributes: { jid, affiliation } }) => {
+    if (jid === undefined || affiliation === undefined) throw badXml("an <affiliation/> without address or kind")
+    return { jid, affiliation }
+  })
+}
+
 /**
  * The items in the answer to {@link items}, in document order.
  *
@@ -128,6 +147,20 @@ export const pubsub: {
   readonly createNode: typeof createNode
   readonly configure: typeof configure
   readonly getConfig: typeof getConfig
+  readonly getAffiliations: typeof getAffiliations
+  readonly readAffiliations: typeof readAffiliations
   readonly readItems: typeof readItems
   readonly readEvent: typeof readEvent
-} = { publish, items, retract, deleteNode, createNode, configure, getConfig, readItems, readEvent }
+} = {
+  publish,
+  items,
+  retract,
+  deleteNode,
+  createNode,
+  configure,
+  getConfig,
+  getAffiliations,
+  readAffiliations,
+  readItems,
+  readEvent,
+}
