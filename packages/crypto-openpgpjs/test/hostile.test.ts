@@ -8,6 +8,12 @@ import { compressed, concat, literal, message, opaque, type Person, person, raw,
 
 const made = new Date("2025-01-01T00:00:00Z")
 
+/** Processor time of this process: a busy machine must not decide whether an attack is expensive. */
+function cpuMs(): number {
+  const { user, system } = process.cpuUsage()
+  return (user + system) / 1000
+}
+
 describe("hostile input", () => {
   const provider = openpgpjs()
   let bob: Person
@@ -21,11 +27,11 @@ describe("hostile input", () => {
   })
 
   const failure = async (bytes: Uint8Array) => {
-    const started = performance.now()
+    const started = cpuMs()
     const error: unknown = await provider
       .open(bytes, { decryptWith: [key], verifyWith: [key.certificate] })
       .catch((e: unknown) => e)
-    return { error, ms: performance.now() - started }
+    return { error, ms: cpuMs() - started }
   }
 
   it.each([
@@ -73,10 +79,10 @@ describe("hostile input", () => {
     const stranger = await person(["xmpp:stranger@example.org"], made)
     const [other] = await provider.importSecret(stranger.key.write())
     if (other === undefined) throw new Error("no key")
-    const started = performance.now()
+    const started = cpuMs()
     const call = provider.open(sealed, { decryptWith: [other], verifyWith: [] })
     await expect(call).rejects.toMatchObject({ code: "CANNOT_DECRYPT", details: { because: "not-for-us" } })
-    expect(performance.now() - started).toBeLessThan(1000)
+    expect(cpuMs() - started).toBeLessThan(1000)
     const mine = provider.open(sealed, { decryptWith: [key], verifyWith: [], limits: { maxPackets: 100 } })
     expect((await mine).encryptedTo).toBe(key.certificate.fingerprint)
   })

@@ -96,7 +96,7 @@ describe("options", () => {
 
   it("nothing but the port is in the answer", () => {
     expect(Object.keys(openpgpjs()).sort()).toEqual(
-      "encrypt generate importSecret inspect lifecycle merge minimize name open openWithSessionKey secretKey secrets sign signcrypt verdicts".split(
+      "certifiedBy encrypt generate importSecret inspect keyFacts lifecycle merge minimize name open openWithSessionKey secretKey secrets sign signcrypt verdicts".split(
         " ",
       ),
     )
