@@ -4,7 +4,14 @@ import { join } from "node:path"
 import { become, root } from "./lib.mjs"
 
 const args = process.argv.slice(2)
-// One more than there are processors: some of the tests do nothing but wait. Vitest would leave one processor idle.
-const workers = args.some((arg) => arg.startsWith("--maxWorkers")) ? [] : [`--maxWorkers=${availableParallelism() + 1}`]
+const defaults = {
+  // One more than there are processors: some tests do nothing but wait. Vitest would leave one processor idle.
+  "--maxWorkers": availableParallelism() + 1,
+  // A test that hangs is to be found; a machine that is busy is no reason to fail.
+  "--testTimeout": 60_000,
+}
+const added = Object.entries(defaults)
+  .filter(([name]) => !args.some((arg) => arg.startsWith(name)))
+  .map(([name, value]) => `${name}=${value}`)
 const vitest = join(root, "node_modules", "vitest", "vitest.mjs")
-become(process.execPath, [vitest, "run", ...workers, ...args], { cwd: root })
+become(process.execPath, [vitest, "run", ...added, ...args], { cwd: root })
