@@ -5,7 +5,7 @@
 export const layers: readonly (readonly string[])[] = [
   ["core"],
   ["xml", "crypto", "storage"],
-  ["keys", "crypto-openpgpjs", "storage-postgres", "postgres-embedded"],
+  ["keys", "crypto-openpgpjs", "crypto-sop", "storage-postgres", "postgres-embedded"],
   ["message", "xmpp"],
   ["bot"],
 ]
@@ -14,6 +14,7 @@ export const layers: readonly (readonly string[])[] = [
 export const beside: Readonly<Record<string, readonly string[]>> = {
   conformance: ["core", "xml", "crypto", "keys", "storage"],
   "cli-kit": ["core"],
+  "debian-programs": [],
 }
 
 /** Folders above all packages. */

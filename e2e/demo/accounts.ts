@@ -1,4 +1,4 @@
-import type { Programs } from "../rig/debian.ts"
+import type { Programs } from "@aurochs/debian-programs"
 import { type GoSendxmpp, goSendxmpp } from "../rig/gosendxmpp.ts"
 import { startProsody } from "../rig/prosody.ts"
 

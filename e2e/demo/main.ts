@@ -1,7 +1,7 @@
 // `npm run demo`: an alert becomes an encrypted message in a client that others wrote, and is read back from Postgres.
 import { setTimeout as sleep } from "node:timers/promises"
 import { withProgress } from "@aurochs/cli-kit"
-import { debianPrograms } from "../rig/debian.ts"
+import { debianPrograms } from "@aurochs/debian-programs"
 import { removeFolder, temporaryFolder } from "../rig/folder.ts"
 import { GO_SENDXMPP_PACKAGES } from "../rig/gosendxmpp.ts"
 import { type NotifyBot, notifyBot } from "../rig/notify-bot.ts"

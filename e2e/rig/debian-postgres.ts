@@ -1,7 +1,7 @@
 import { chmod, chown, mkdir, mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { debianPrograms } from "./debian.ts"
+import { debianPrograms } from "@aurochs/debian-programs"
 import { freePort, run, runOrThrow, start } from "./processes.ts"
 
 const NOBODY = 65_534

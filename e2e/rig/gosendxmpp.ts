@@ -1,6 +1,6 @@
 import { mkdir, writeFile } from "node:fs/promises"
 import { join } from "node:path"
-import { debianPrograms, type Programs } from "./debian.ts"
+import { debianPrograms, type Programs } from "@aurochs/debian-programs"
 import { type Running, runOrThrow, start } from "./processes.ts"
 
 /** The package behind the program this file starts. */

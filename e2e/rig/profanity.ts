@@ -1,7 +1,7 @@
 import { mkdir, readFile, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
-import { debianPrograms, type Programs } from "./debian.ts"
+import { debianPrograms, type Programs } from "@aurochs/debian-programs"
 import { eventually, run, runOrThrow } from "./processes.ts"
 import type { Prosody } from "./prosody.ts"
 

@@ -1,7 +1,7 @@
 import { chmod, mkdir, readFile, writeFile } from "node:fs/promises"
 import { connect } from "node:net"
 import { join } from "node:path"
-import { debianPrograms, type Programs } from "./debian.ts"
+import { debianPrograms, type Programs } from "@aurochs/debian-programs"
 import { eventually, freePort, type Running, runOrThrow, start } from "./processes.ts"
 
 /** The package behind each program this file starts. */

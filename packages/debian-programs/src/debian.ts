@@ -1,11 +1,12 @@
+import { execFile } from "node:child_process"
 import { existsSync } from "node:fs"
 import { chmod, mkdir, readdir, rm, writeFile } from "node:fs/promises"
 import { delimiter, join } from "node:path"
 import { fileURLToPath } from "node:url"
-import { run } from "./processes.ts"
+import { locked } from "./lock.ts"
 
 /** Where packages are unpacked for a user who may not install them. */
-const PREFIX = fileURLToPath(new URL("../../.aurochs/debian", import.meta.url))
+const PREFIX = fileURLToPath(new URL("../../../.aurochs/debian", import.meta.url))
 const MULTIARCH = process.arch === "arm64" ? "aarch64-linux-gnu" : "x86_64-linux-gnu"
 const APT_ENV = { ...process.env, DEBIAN_FRONTEND: "noninteractive", LC_ALL: "C" }
 
@@ -34,13 +35,14 @@ export async function debianPrograms(packages: Readonly<Record<string, string>>)
       `These programs are needed: ${names.filter((name) => find(name) === undefined).join(", ")}. This is no Debian: please install them.`,
     )
   }
-  const missing = [...new Set(names.filter((name) => find(name) === undefined).map((name) => packages[name] ?? name))]
-  if (process.getuid?.() === 0) {
-    await install(missing)
-    return programs("installed")
-  }
-  if (!names.every((name) => findUnpacked(name) !== undefined || find(name) !== undefined)) await unpack(missing)
-  return programs("unpacked")
+  const root = process.getuid?.() === 0
+  await locked(`${PREFIX}.lock`, async () => {
+    // Another process may have brought them meanwhile.
+    const absent = names.filter((name) => find(name) === undefined && (root || findUnpacked(name) === undefined))
+    const missing = [...new Set(absent.map((name) => packages[name] ?? name))]
+    if (missing.length > 0) await (root ? install(missing) : unpack(missing))
+  })
+  return programs(root ? "installed" : "unpacked")
 }
 
 function programs(how: Programs["how"]): Programs {
@@ -108,12 +110,20 @@ async function unpack(packages: readonly string[]): Promise<void> {
   await apt([...own, "-qq", "-y", "--no-install-recommends", "--download-only", "install", ...packages])
   for (const file of await readdir(archives)) {
     if (!file.endsWith(".deb")) continue
-    const result = await run("dpkg-deb", ["--extract", join(archives, file), PREFIX])
-    if (result.code !== 0) throw new Error(`${file} could not be unpacked: ${result.stderr}`)
+    await run("dpkg-deb", ["--extract", join(archives, file), PREFIX])
   }
 }
 
-async function apt(args: readonly string[]): Promise<void> {
-  const result = await run("apt-get", args, { env: APT_ENV, timeoutMs: 300_000 })
-  if (result.code !== 0) throw new Error(`apt-get ${args.join(" ")}: ${result.stderr}${result.stdout}`)
+function apt(args: readonly string[]): Promise<void> {
+  return run("apt-get", args)
+}
+
+function run(program: string, args: readonly string[]): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const options = { env: APT_ENV, timeout: 300_000, maxBuffer: 64 * 1024 * 1024 }
+    execFile(program, [...args], options, (error, stdout, stderr) => {
+      if (error === null) resolve()
+      else reject(new Error(`${program} ${args.join(" ")}: ${stderr}${stdout}${error.message}`))
+    })
+  })
 }

@@ -1,0 +1,89 @@
+import { createHash } from "node:crypto"
+import { joined, type Packet, packets, tag } from "./packets.ts"
+
+/** The primary key's fingerprint in hex; empty for what is no certificate. */
+export function primaryOf(certificate: Uint8Array): string {
+  const [primary] = publicKeys(certificate)
+  return (primary && fingerprintOf(primary.body)?.toString("hex")) ?? ""
+}
+
+/** Key IDs (16 hex digits, lower case) of the public keys of a certificate, the primary key's first. */
+export function keyIdsOf(certificate: Uint8Array): readonly string[] {
+  return publicKeys(certificate).map((key) => keyIdOf(key.body) ?? "")
+}
+
+/**
+ * A certificate or secret key with its primary key and only these subkeys: what a program does not see it cannot choose.
+ *
+ * @param bytes a transferable public or secret key
+ * @param certificate the public form of the same key
+ * @param keep key IDs
+ */
+export function narrowed(bytes: Uint8Array, certificate: Uint8Array, keep: ReadonlySet<string>): Uint8Array {
+  const kept = publicKeys(certificate).filter((key) => keep.has(keyIdOf(key.body) ?? ""))
+  const isKept = (subkey: Packet) => kept.some((key) => startsWith(subkey.body, key.body))
+  let keeping = true
+  const parts: Uint8Array[] = []
+  for (const packet of packets(bytes) ?? []) {
+    if (packet.tag === tag.publicSubkey || packet.tag === tag.secretSubkey) keeping = isKept(packet)
+    if (keeping) parts.push(packet.bytes)
+  }
+  return joined(parts)
+}
+
+/**
+ * To whom a message is encrypted: the key IDs that its session key packets name, in their order; undefined for a hidden
+ * recipient (RFC 9580 §5.1).
+ */
+export function recipientsOf(message: Uint8Array): readonly (string | undefined)[] {
+  const sessions = (packets(message) ?? []).filter((packet) => packet.tag === tag.publicKeySession)
+  return sessions.map(({ body }) => {
+    if (body[0] === 3) return named(body.subarray(1, 9))
+    if (body[0] !== 6) return undefined
+    const length = body[1] ?? 0
+    return length === 0 ? undefined : named(ofFingerprint(body[2], body.subarray(3, 2 + length)))
+  })
+}
+
+/** The key ID of the first one-pass signature (RFC 9580 §5.4). */
+export function signerOf(signed: Uint8Array): string | undefined {
+  const body = packets(signed)?.find((packet) => packet.tag === tag.onePassSignature)?.body
+  if (body?.[0] === 3) return named(body.subarray(4, 12))
+  if (body?.[0] !== 6) return undefined
+  const at = 5 + (body[4] ?? 0)
+  return named(body.subarray(at, at + 8))
+}
+
+function publicKeys(certificate: Uint8Array): readonly Packet[] {
+  return (packets(certificate) ?? []).filter((one) => one.tag === tag.publicKey || one.tag === tag.publicSubkey)
+}
+
+function keyIdOf(body: Uint8Array): string | undefined {
+  const fingerprint = fingerprintOf(body)
+  return fingerprint && named(ofFingerprint(body[0], fingerprint))
+}
+
+/** RFC 9580 §5.5.4, of versions 4 and 6; undefined for others. */
+function fingerprintOf(body: Uint8Array): Buffer | undefined {
+  const length = body.length
+  if (body[0] === 4) {
+    const header = Uint8Array.of(0x99, length >> 8, length & 255)
+    return createHash("sha1").update(header).update(body).digest()
+  }
+  if (body[0] !== 6) return undefined
+  const header = Uint8Array.of(0x9b, length >>> 24, (length >> 16) & 255, (length >> 8) & 255, length & 255)
+  return createHash("sha256").update(header).update(body).digest()
+}
+
+function ofFingerprint(version: number | undefined, fingerprint: Uint8Array): Uint8Array {
+  return version === 4 ? fingerprint.subarray(-8) : fingerprint.subarray(0, 8)
+}
+
+function named(keyId: Uint8Array): string | undefined {
+  const hex = Buffer.from(keyId).toString("hex")
+  return /^0*$/.test(hex) ? undefined : hex
+}
+
+function startsWith(bytes: Uint8Array, start: Uint8Array): boolean {
+  return bytes.length >= start.length && start.every((octet, i) => octet === bytes[i])
+}

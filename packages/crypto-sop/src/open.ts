@@ -1,0 +1,82 @@
+import { type CallOptions, type Certificate, isAurochsError, throwIfAborted } from "@aurochs/core"
+import { type At, defaultLimits, type Limits, type Opened, type SecretKey } from "@aurochs/crypto"
+import { type Context, passedOn } from "./context.ts"
+import { cannotDecrypt } from "./errors.ts"
+import { recipientsOf } from "./key-ids.ts"
+import type { Held } from "./keyring.ts"
+
+/** Options of `CryptoProvider.open`. */
+export type OpenOptions = CallOptions &
+  At & {
+    readonly decryptWith: readonly SecretKey[]
+    readonly verifyWith: readonly Certificate[]
+    readonly limits?: Partial<Limits> | undefined
+  }
+
+/** The limits of a call, in full. */
+export type Bounded = OpenOptions & { readonly limits: Limits }
+
+/**
+ * Opens an encrypted message with one key.
+ *
+ * @returns undefined if this key does not open it
+ * @throws {AurochsError} if no other key will change that
+ */
+export type Attempt = (
+  context: Context,
+  message: Uint8Array,
+  held: Held,
+  options: Bounded,
+) => Promise<Opened | undefined>
+
+/** Keys that are tried on one message at most: each is a run of the program. */
+const MAX_ATTEMPTS = 32
+
+/**
+ * Opens a message. The certificate reader looks at it first: what is malformed or too large never reaches the program,
+ * and what is only signed needs none. Then one key after the other is tried, in the order given, so that it is known
+ * which one opened it.
+ *
+ * @throws {AurochsError} `BAD_DATA`, `CANNOT_DECRYPT`, `UNSUPPORTED`, `BACKEND`, `ABORTED`
+ */
+export async function open(
+  context: Context,
+  message: Uint8Array,
+  options: OpenOptions,
+  attempt: Attempt,
+): Promise<Opened> {
+  throwIfAborted(options)
+  const limits = given({ ...context.limits, ...given(options.limits) })
+  return context.keys.use(options.decryptWith, async (ours) => {
+    const clear = await openClear(context, message, { ...options, limits })
+    if (clear !== undefined) return clear
+    const to = recipientsOf(message)
+    const named = ours.filter((held) => held.keyIds.some((keyId) => to.includes(keyId)))
+    const hidden = to.includes(undefined)
+    for (const held of (hidden ? ours : named).slice(0, MAX_ATTEMPTS)) {
+      const bounded = { ...options, limits: { ...defaultLimits, ...limits } }
+      const opened = await attempt(context, message, held, bounded)
+      if (opened !== undefined) return opened
+    }
+    throw cannotDecrypt(named.length > 0 ? "damaged" : "not-for-us")
+  })
+}
+
+/** Undefined if it is encrypted, and as well-formed as can be seen from outside. */
+async function openClear(
+  { reader }: Context,
+  message: Uint8Array,
+  options: OpenOptions,
+): Promise<Opened | undefined> {
+  try {
+    const { verifyWith, limits } = options
+    return await reader.open(message, { ...passedOn(options), decryptWith: [], verifyWith, limits })
+  } catch (error) {
+    if (isAurochsError(error, "CANNOT_DECRYPT") && error.details.because === "not-for-us") return undefined
+    throw error
+  }
+}
+
+function given(limits: Partial<Limits> | undefined): Partial<Limits> {
+  return Object.fromEntries(Object.entries(limits ?? {}).filter(([, value]) => value !== undefined))
+}

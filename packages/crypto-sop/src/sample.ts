@@ -1,0 +1,13 @@
+/** A throw-away secret key, made for this purpose and used for nothing else. Base64. */
+export const sampleKey =
+  "xVgEZ3SFgBYJKwYBBAHaRw8BAQdAa4EDc/dksmDqundTqokfWap+C3zymprkQ/iD7NT0ykkAAQC73IpTkGujW1B8Ldk7KwMYgEdCO339Xp7Nr0uc9pY10g9xzQp0aHJvdy1hd2F5wsATBBMWCgCFBYJndIWAAwsJBwkQvglWOo/KaP5FFAAAAAAAHAAgc2FsdEBub3RhdGlvbnMub3BlbnBncGpzLm9yZ/PGuIw5P4L4JRg9VG+JqykKYYLKdRkwYWQUoz93EB3MBRUKCA4MBBYAAgECGQECmwMCHgEWIQT09SPYOUSltm/BD4q+CVY6j8po/gAAEngA/iQAZVtzmMSVrgZQAlQ8ZSrBYu/NrBVakK5z2YuLChKXAP4pVxz6XlZ88YbRmY6kp5crwaG1SPjte0ZBGl9kI4c2CMddBGd0hYASCisGAQQBl1UBBQEBB0DEjwm0NFR8MutdRgLq5AdaQinRHGYLvQaFoo0a+A9LPgMBCAcAAP9Tvx6bXiPHYd1AMkzJlZh+/VEyBLYwIqzxWKAw77zJmBDfwr4EGBYKAHAFgmd0hYAJEL4JVjqPymj+RRQAAAAAABwAIHNhbHRAbm90YXRpb25zLm9wZW5wZ3Bqcy5vcme102Eu1/j8noinIyppXC5ttb1zHxvqWJuaowpDXfTlrAKbDBYhBPT1I9g5RKW2b8EPir4JVjqPymj+AADFPAEAvRGXNp26/3r404LFa1urHJmo1v3Wd81TDMooyajPMFkA/3pNE8JRTj9A0i8sEUbO23ptQaqhhHCOwsorXQ8PUkkM"
+
+/** A message to it. */
+export const sampleMessage =
+  "wV4DqpRJOGFvGJ8SAQdAqqsZP/LIH8bV32Jyen7d4Pj0iYjzF+Sm5cRk7Xwi/hAw6op60rQMKN3TLJdjJhQop0TORmK01JBSQqbrRVWNToYcDH3TAQ+39MlzQY/IyGEr0jkBNN/kRHTOdDzL1/1ubntWFyUp6jBNAK3F/5F8EF4OWw1KjE+lrEd/hxJlOB53BBcChdyCBk2KPpg="
+
+/** What it says. */
+export const sampleText = "it works"
+
+/** The message's session key, as programs write it. */
+export const sampleSessionKey = "9:1A3D4BB8A7B9AD6C6E73265B22D4325166CF2FD191E6A8C492411468A2B55471"

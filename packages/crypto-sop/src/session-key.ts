@@ -1,0 +1,77 @@
+import { isAurochsError } from "@aurochs/core"
+import type { CryptoProvider, SessionKey } from "@aurochs/crypto"
+import type { Context } from "./context.ts"
+import { backend, badMessage, exit, exited, unsupported } from "./errors.ts"
+import { withFolder } from "./folder.ts"
+import type { Held } from "./keyring.ts"
+import type { Attempt, Bounded } from "./open.ts"
+import { run } from "./run.ts"
+
+/** How the certificate reader opens a message with its session key. */
+export type OpenWithSessionKey = NonNullable<CryptoProvider["openWithSessionKey"]>
+
+/** `ALGORITHM:HEX` with the longest key there is, and a line ending. */
+const MAX_SESSION_KEY_BYTES = 128
+
+/**
+ * Decrypts the session key with the program; the certificate reader decrypts the text and judges the signatures. What
+ * the program makes of the text does not matter, so neither does what it gets wrong there.
+ */
+export function bySessionKey(openWithSessionKey: OpenWithSessionKey): Attempt {
+  return async (context, message, held, options) => {
+    const sessionKey = await sessionKeyOf(context, message, held, options)
+    if (sessionKey === undefined) return undefined
+    const { verifyWith, limits, now, signal } = options
+    const encryptedTo = held.inner.certificate.fingerprint
+    try {
+      return await openWithSessionKey(message, { sessionKey, encryptedTo, verifyWith, limits, now, signal })
+    } catch (error) {
+      // Not the key of this message: perhaps another of ours opens it.
+      if (isAurochsError(error, "CANNOT_DECRYPT")) return undefined
+      throw error
+    } finally {
+      sessionKey.bytes.fill(0)
+    }
+  }
+}
+
+async function sessionKeyOf(
+  context: Context,
+  message: Uint8Array,
+  held: Held,
+  { limits, signal }: Bounded,
+): Promise<SessionKey | undefined> {
+  const { program } = context
+  return withFolder(context.folder, program.name, program.left, async (folder) => {
+    const key = await folder.write("secret-key", held.secret)
+    const common = { input: message, folder: folder.path, maxOutputBytes: limits.maxPlaintextBytes, signal }
+    const ended = await run(program, {
+      ...common,
+      args: ["decrypt", `--session-key-out=${folder.path}/session-key`, key],
+    })
+    // Whatever became of the text: if this is its key, the certificate reader finds out what is wrong with it.
+    const told = await folder.read("session-key", MAX_SESSION_KEY_BYTES)
+    if (told !== undefined) return sessionKeyFrom(context, told)
+    if (ended.ok) throw noSessionKey(context)
+    if (ended.tooMuch) throw badMessage("it exceeds maxPlaintextBytes", "maxPlaintextBytes")
+    if (ended.exitCode === exit.cannotDecrypt || ended.exitCode === exit.badData) return undefined
+    if (ended.exitCode === exit.unsupportedAlgorithm) throw exited(program.name, "decrypt", ended.exitCode)
+    // A code that says nothing, or that there is no such option: does it open it when it is not asked for the key?
+    const plain = await run(program, { ...common, args: ["decrypt", key] })
+    if (plain.ok) throw noSessionKey(context)
+    return undefined
+  })
+}
+
+/** @throws {AurochsError} `BACKEND` if it is none */
+function sessionKeyFrom(context: Context, told: Uint8Array): SessionKey {
+  const [, algorithm, hex] = /^(\d{1,3}):((?:[0-9A-Fa-f]{2}){1,32})\s*$/.exec(Buffer.from(told).toString("latin1")) ?? []
+  told.fill(0)
+  if (algorithm === undefined || hex === undefined) throw backend(context.program.name, "it wrote no session key")
+  return { algorithm: Number(algorithm), bytes: new Uint8Array(Buffer.from(hex, "hex")) }
+}
+
+function noSessionKey({ program }: Context): Error {
+  const why = `${program.name} opens messages but does not tell their session keys; say sessionKeys: false`
+  return unsupported("--session-key-out", why)
+}
