@@ -1,0 +1,61 @@
+import { backend } from "./errors.ts"
+import { checkSocketFolder, prepareHome } from "./home.ts"
+import { type Command, run } from "./process.ts"
+import { environment, type Tools } from "./tools.ts"
+
+/** The gpg-agent of one homedir. */
+export interface Agent {
+  /**
+   * Makes sure that the homedir is there and its agent runs; the work is done once.
+   *
+   * @throws {AurochsError} `CONFIGURATION` (`homedir`), `BACKEND`
+   */
+  ready(): Promise<void>
+  /** Ends the agent if it did not run before; one that was there already belongs to somebody else. */
+  stop(): Promise<void>
+}
+
+const MAX_OUTPUT_BYTES = 65_536
+
+/** @param home absolute path */
+export function agentOf(tools: Tools, home: string, timeoutMs: number): Agent {
+  const env = environment(home)
+  let becoming: Promise<void> | undefined
+  let ours = false
+
+  const call = async (program: string, args: readonly string[]) => {
+    const command: Command = { program, args, env, maxOutputBytes: MAX_OUTPUT_BYTES, timeoutMs }
+    const { output } = await run(command)
+    return new TextDecoder().decode(output)
+  }
+  const ask = (args: readonly string[]) =>
+    call(tools.connect, ["--homedir", home, ...args, "GETINFO pid", "/bye"]).then((said) => /^D \d+/m.test(said))
+
+  const start = async () => {
+    await prepareHome(home)
+    const folder = await call(tools.conf, ["--homedir", home, "--list-dirs", "socketdir"])
+    checkSocketFolder(folder.trim() || home)
+    if (await ask(["--no-autostart"])) return
+    ours = true
+    const own = tools.agent === undefined ? [] : ["--agent-program", tools.agent]
+    if (await ask(own)) return
+    throw backend("gpg-agent cannot be started: is it installed? (Debian: gpg-agent)")
+  }
+
+  return {
+    ready() {
+      becoming ??= start().catch((error: unknown) => {
+        becoming = undefined
+        throw error
+      })
+      return becoming
+    },
+    async stop() {
+      await becoming?.catch(() => {})
+      if (!ours) return
+      ours = false
+      becoming = undefined
+      await call(tools.connect, ["--homedir", home, "--no-autostart", "KILLAGENT", "/bye"])
+    },
+  }
+}

@@ -1,0 +1,25 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+
+/** A private folder for the length of one call. Nothing secret is ever in it: gpg gets certificates by file. */
+export interface Folder {
+  /** Writes a new file that nobody else may read; answers with its path. */
+  file(name: string, bytes: Uint8Array): Promise<string>
+}
+
+/** Runs `work` with a private folder (0700, files 0600), which is removed whatever becomes of it. */
+export async function withFolder<T>(work: (folder: Folder) => Promise<T>): Promise<T> {
+  const path = await mkdtemp(join(tmpdir(), "aurochs-gnupg-"))
+  try {
+    return await work({
+      async file(name, bytes) {
+        const file = join(path, name)
+        await writeFile(file, bytes, { mode: 0o600, flag: "wx" })
+        return file
+      },
+    })
+  } finally {
+    await rm(path, { recursive: true, force: true })
+  }
+}

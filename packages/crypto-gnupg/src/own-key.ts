@@ -1,0 +1,83 @@
+import { type CallOptions, type Certificate, type Fingerprint, fingerprint } from "@aurochs/core"
+import type { Context } from "./context.ts"
+import { backend } from "./errors.ts"
+import { argsOf, lacksAgent, lacksSecret } from "./status.ts"
+
+/** A primary key or subkey of ours. */
+export interface OwnPart {
+  readonly fingerprint: Fingerprint
+  /** Upper-case hex. */
+  readonly keyId: string
+  /** Public-key algorithm (RFC 9580 §9.1). */
+  readonly algorithm: number
+  readonly createdAt: Date
+  readonly signs: boolean
+  readonly encrypts: boolean
+  /** Where its secret is. */
+  readonly secret: "agent" | "card" | "missing"
+}
+
+/** A key of the homedir: its certificate as the homedir has it, and where its secrets are. */
+export interface OwnKey {
+  readonly certificate: Certificate
+  /** The primary key first. */
+  readonly parts: readonly OwnPart[]
+}
+
+/**
+ * Looks a key up by the fingerprint of its primary key.
+ *
+ * @returns undefined if the homedir has no secret of it
+ * @throws {AurochsError} `BACKEND`, `BAD_DATA` (`certificate`) if the certificate reader cannot read it, `ABORTED`
+ */
+export async function ownKey(
+  context: Context,
+  wanted: Fingerprint,
+  options: CallOptions | undefined,
+): Promise<OwnKey | undefined> {
+  const { signal } = options ?? {}
+  const args = ["--with-colons", "--with-fingerprint", "--with-fingerprint", "--list-secret-keys", "--", wanted]
+  const listed = await context.gpg({ args, signal })
+  if (listed.exitCode !== 0) {
+    if (lacksAgent(listed.status)) throw backend("gpg-agent does not answer", listed.exitCode)
+    if (lacksSecret(listed.status) || argsOf(listed.status, "ERROR")?.[0] === "keylist.getkey") return undefined
+    throw backend("gpg cannot list its keys", listed.exitCode)
+  }
+  const parts = ownParts(new TextDecoder().decode(listed.output))
+  // gpg also finds a key by one of its subkeys; that is another fingerprint than the one asked for.
+  if (parts[0]?.fingerprint !== wanted || parts.every((part) => part.secret === "missing")) return undefined
+  const bytes = await exported(context, wanted, options)
+  const info = await context.certificates.inspect(bytes, { signal })
+  if (info.fingerprint !== wanted) throw backend("gpg answered with another certificate")
+  return { certificate: { fingerprint: wanted, bytes }, parts }
+}
+
+async function exported(context: Context, wanted: Fingerprint, options: CallOptions | undefined): Promise<Uint8Array> {
+  const { exitCode, output } = await context.gpg({ args: ["--export", "--", wanted], signal: options?.signal })
+  if (exitCode !== 0 || output.length === 0) throw backend("gpg cannot export the certificate", exitCode)
+  return output
+}
+
+/**
+ * Reads gpg's listing (its `doc/DETAILS`). A User ID cannot forge a line of it: gpg escapes what is no plain text
+ * (attack A28).
+ */
+export function ownParts(listing: string): readonly OwnPart[] {
+  const lines = listing.split("\n").map((line) => line.split(":"))
+  return lines.flatMap((fields, i) => {
+    if (fields[0] !== "sec" && fields[0] !== "ssb") return []
+    const next = lines.slice(i + 1).find((one) => one[0] === "fpr")
+    const token = fields[14] ?? ""
+    return [
+      {
+        fingerprint: fingerprint(next?.[9] ?? ""),
+        keyId: (fields[4] ?? "").toUpperCase(),
+        algorithm: Number(fields[3]),
+        createdAt: new Date(Number(fields[5]) * 1000),
+        signs: (fields[11] ?? "").includes("s"),
+        encrypts: (fields[11] ?? "").includes("e"),
+        secret: token === "+" ? "agent" : /^[0-9A-F]{6,}$/i.test(token) ? "card" : "missing",
+      } satisfies OwnPart,
+    ]
+  })
+}

@@ -1,0 +1,87 @@
+import {
+  AurochsError,
+  type BareJid,
+  bareJid,
+  type CallOptions,
+  type Certificate,
+  type Fingerprint,
+} from "@aurochs/core"
+import type { CertificateInfo } from "@aurochs/crypto"
+import type { Context } from "./context.ts"
+import { backend, noUsableKey } from "./errors.ts"
+import { keyIdsOf } from "./packets.ts"
+
+/** A certificate that may be encrypted to, as gpg gets it. */
+export interface Recipient {
+  readonly fingerprint: Fingerprint
+  readonly owner: BareJid | undefined
+  /** One User ID, the newest self-signatures, nobody else's. */
+  readonly bytes: Uint8Array
+  /** Of all its keys; one of them is encrypted to. */
+  readonly keyIds: readonly string[]
+}
+
+/**
+ * Decides, with the certificate reader, whether all of these may be encrypted to; gpg is told to trust that.
+ *
+ * @throws {AurochsError} `NO_USABLE_KEY`, with the certificate reader's reasons; `BAD_DATA` (`certificate`)
+ */
+export async function readRecipients(
+  context: Context,
+  recipients: readonly Certificate[],
+  now: Date,
+  { signal }: CallOptions,
+): Promise<readonly Recipient[]> {
+  const { certificates } = context
+  const infos = await Promise.all(recipients.map((one) => certificates.inspect(one.bytes, { now, signal })))
+  if (infos.length === 0 || infos.some((info) => !info.canEncrypt)) {
+    // Whoever reads certificates knows why not: it refuses to encrypt to them itself.
+    await certificates.encrypt(new Uint8Array(1), { recipients, now, signal })
+    throw backend("the certificate reader contradicts itself")
+  }
+  // The same certificate twice would be one session key packet too many.
+  const different = infos.filter((info, i) => infos.findIndex((one) => one.fingerprint === info.fingerprint) === i)
+  return Promise.all(
+    different.map(async (info) => {
+      const bytes = await smallest(context, info, { signal })
+      return { fingerprint: info.fingerprint, owner: ownerOf(info), bytes, keyIds: keyIdsOf(bytes) }
+    }),
+  )
+}
+
+async function smallest(context: Context, info: CertificateInfo, { signal }: CallOptions): Promise<Uint8Array> {
+  const keepUserId = info.userIds.find((one) => one.status === "valid")?.text
+  if (keepUserId === undefined) return info.bytes
+  return (await context.certificates.minimize(info.bytes, { keepUserId, signal })).bytes
+}
+
+/** @throws {AurochsError} `NO_USABLE_KEY` if this key of ours does not sign now */
+export async function checkSigner(
+  context: Context,
+  certificate: Certificate,
+  now: Date,
+  { signal }: CallOptions,
+): Promise<void> {
+  const info = await context.certificates.inspect(certificate.bytes, { now, signal })
+  if (!info.canSign) throw noUsableKey(info.fingerprint, whyNot(info, now), ownerOf(info))
+}
+
+function whyNot(info: CertificateInfo, now: Date): string {
+  if (info.revokedAt !== undefined) return "revoked"
+  if (info.expiresAt !== undefined && info.expiresAt <= now) return "expired"
+  if (info.createdAt > now) return "not-yet-valid"
+  return info.userIds.some((one) => one.status === "valid") ? "no-sign-flag" : "no-user-id"
+}
+
+/** Whose it is, from its first `xmpp:` User ID. */
+export function ownerOf(info: CertificateInfo): BareJid | undefined {
+  for (const { text } of info.userIds) {
+    if (!text.startsWith("xmpp:")) continue
+    try {
+      return bareJid(text.slice("xmpp:".length))
+    } catch (error) {
+      if (!(error instanceof AurochsError)) throw error
+    }
+  }
+  return undefined
+}
