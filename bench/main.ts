@@ -1,21 +1,93 @@
-// `npm run bench [-- --json] [-- --ms 1000]`: what sealing and opening a message costs, beside OpenPGP.js alone on the
-// same keys and the same text, measured in the same run on the machine at hand.
-import { cpus } from "node:os"
-import { Bench } from "tinybench"
-import { contentCases } from "./cases.ts"
-import { type Row, rowsOf, table } from "./report.ts"
+// `npm run bench [-- NAME …] [--json] [--quick] [--write] [--compare COMMIT]`
+import { fileURLToPath } from "node:url"
+import { parseArgs } from "node:util"
+import { benches } from "./benches.ts"
+import { compare } from "./kit/compare.ts"
+import { commitOf, describeMachine, machine } from "./kit/machine.ts"
+import { type Measured, writePage } from "./kit/page.ts"
+import { textTable } from "./kit/table.ts"
+import type { BenchModule, Row } from "./kit/types.ts"
 
-const args = process.argv.slice(2)
-const timeMs = Number(args[args.indexOf("--ms") + 1]) || 1_000
+const root = fileURLToPath(new URL("..", import.meta.url)).replace(/\/$/, "")
+const USAGE = `npm run bench [-- NAME …] [options]
+  NAME              ${benches.map(({ bench }) => bench).join(", ")}; all by default
+  --json            one object per line instead of tables
+  --quick           a short run, whose numbers mean little
+  --rounds N        paired rounds; 11 by default
+  --slice-ms N      milliseconds for each side in each round; 250 by default
+  --write           put the numbers into docs/performance.md; a whole run that is not short does so by itself
+  --compare COMMIT  ratios of this working tree against another commit; ends with 1 if something became slower`
 
-const rows: Row[] = []
-for (const { group, cases } of await contentCases()) {
-  const bench = new Bench({ time: timeMs, warmupTime: timeMs / 4, throws: true })
-  for (const { name, run } of cases) bench.add(name, run)
-  await bench.run()
-  rows.push(...rowsOf(group, bench))
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    json: { type: "boolean", default: false },
+    quick: { type: "boolean", default: false },
+    rounds: { type: "string" },
+    "slice-ms": { type: "string" },
+    write: { type: "boolean", default: false },
+    compare: { type: "string" },
+    help: { type: "boolean", default: false },
+  },
+})
+
+/** A positive whole number from the command line. */
+function whole(text: string | undefined, byDefault: number): number {
+  if (text === undefined) return byDefault
+  const value = Number(text)
+  if (!Number.isInteger(value) || value < 1) fail(`${text} is not a positive whole number`)
+  return value
 }
 
-const machine = { node: process.version, platform: `${process.platform} ${process.arch}`, cpu: cpus()[0]?.model ?? "" }
-if (args.includes("--json")) console.log(JSON.stringify({ ...machine, timeMs, rows }, null, 2))
-else console.log(`Node ${machine.node}, ${machine.platform}, ${machine.cpu}; ${timeMs} ms each\n\n${table(rows)}`)
+function fail(message: string): never {
+  console.error(`${message}\n\n${USAGE}`)
+  process.exit(2)
+}
+
+const unknown = positionals.filter((name) => !benches.some(({ bench }) => bench === name))
+if (unknown.length > 0) fail(`there is no bench named ${unknown.join(", ")}`)
+const chosen = benches.filter(({ bench }) => positionals.length === 0 || positionals.includes(bench))
+const { quick, json } = values
+const rounds = whole(values.rounds, quick ? 3 : 11)
+const sliceMs = whole(values["slice-ms"], quick ? 20 : 250)
+
+async function measure(module: BenchModule): Promise<Measured> {
+  const rows: Row[] = []
+  const skipped: { side: string; because: string }[] = []
+  const started = { at: new Date().toISOString(), machine: machine() }
+  const context = {
+    quick,
+    rounds,
+    sliceMs,
+    skipped: (side: string, because: string) => {
+      if (skipped.some((one) => one.side === side)) return
+      skipped.push({ side, because })
+      console.error(`not measured: ${module.bench}, ${side}: ${because}`)
+    },
+    note: (text: string) => console.error(text),
+  }
+  for await (const row of module.run(context)) {
+    rows.push(row)
+    if (json) console.log(JSON.stringify(row))
+  }
+  return { bench: module.bench, ...started, commit: commitOf(root), rounds, sliceMs, rows, skipped }
+}
+
+async function measureAll(): Promise<void> {
+  console.error(`${describeMachine(machine())}\n`)
+  const all: Measured[] = []
+  for (const module of chosen) {
+    const measured = await measure(module)
+    all.push(measured)
+    if (!json && measured.rows.length > 0) console.log(`${module.title}\n${textTable(measured.rows)}\n`)
+  }
+  if (!values.write && (quick || positionals.length > 0)) return
+  writePage(root, benches, all)
+  console.error("written: docs/performance.md")
+}
+
+if (values.help) console.log(USAGE)
+else if (values.compare !== undefined) {
+  const names = chosen.map(({ bench }) => bench)
+  process.exitCode = await compare({ root, base: values.compare, names, quick, json })
+} else await measureAll()

@@ -37,7 +37,7 @@ export const confined: readonly Confined[] = [
     modules: ["openpgp"],
     allowedIn: ["^packages/crypto-[^/]+/", "^(e2e|bench|scripts)/", anyTest],
   },
-  { rule: "ltx-outside-xmpp", modules: ["ltx", "@xmpp/"], allowedIn: ["^packages/xmpp/"] },
+  { rule: "ltx-outside-xmpp", modules: ["ltx", "@xmpp/"], allowedIn: ["^packages/xmpp/", "^bench/"] },
   {
     rule: "database-outside-storage-postgres",
     modules: ["kysely", "pg"],

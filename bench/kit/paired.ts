@@ -1,0 +1,95 @@
+import { median, medianInterval } from "./stats.ts"
+import type { BenchContext, Row } from "./types.ts"
+
+/** One way to do the work. */
+export interface Side {
+  readonly side: string
+  /** Does the work once; awaited if it is a promise. */
+  readonly once: () => unknown
+  /** Operations in one call, e.g. 8 if eight are in flight; 1 by default. */
+  readonly opsPerCall?: number | undefined
+}
+
+/** Which ratio is of interest. */
+export interface Pair {
+  readonly side: string
+  readonly ratioTo: string
+  readonly goal?: number | undefined
+}
+
+/** Sides that do the same work, to be measured in the same rounds. */
+export interface Comparison {
+  readonly bench: string
+  readonly n: number
+  readonly sides: readonly Side[]
+  /** Those with a side that is not there are left out. */
+  readonly pairs: readonly Pair[]
+}
+
+/** Turns of each side in a round: what disturbs the machine for a moment then meets all sides alike. */
+const TURNS = 4
+
+/**
+ * Measures in paired rounds: in each round the sides take turns, there and back again, so that a machine that becomes
+ * slower in between disturbs the numbers and leaves the ratios alone. A side that is no first member of any pair
+ * appears as the yardstick it is, with the ratio 1 to itself.
+ */
+export async function paired(context: BenchContext, comparison: Comparison): Promise<Row[]> {
+  const { bench, n, sides } = comparison
+  const { rounds, sliceMs } = context
+  for (const side of sides) await slice(side, sliceMs)
+  const speeds = new Map<string, number[]>(sides.map(({ side }) => [side, []]))
+  for (let round = 0; round < rounds; round++) {
+    const sums = await oneRound(sides, sliceMs, round)
+    for (const [side, { ops, ms }] of sums) speeds.get(side)?.push((ops / ms) * 1000)
+  }
+  const row = (side: string, ratioTo: string, goal?: number): Row[] => {
+    const own = speeds.get(side)
+    const other = speeds.get(ratioTo)
+    if (own === undefined || other === undefined) return []
+    const ratios = own.map((speed, i) => speed / (other[i] ?? Number.NaN))
+    const opsPerSecond = median(own)
+    return [{ bench, side, n, opsPerSecond, ratioTo, ratio: median(ratios), ...medianInterval(ratios), rounds, goal }]
+  }
+  const yardsticks = sides.filter(
+    ({ side }) => !comparison.pairs.some((pair) => pair.side === side && speeds.has(pair.ratioTo)),
+  )
+  return [
+    ...yardsticks.flatMap(({ side }) => row(side, side)),
+    ...comparison.pairs.flatMap(({ side, ratioTo, goal }) => row(side, ratioTo, goal)),
+  ]
+}
+
+interface Sum {
+  ops: number
+  ms: number
+}
+
+async function oneRound(sides: readonly Side[], sliceMs: number, round: number): Promise<ReadonlyMap<string, Sum>> {
+  const sums = new Map<string, Sum>(sides.map(({ side }) => [side, { ops: 0, ms: 0 }]))
+  for (let turn = 0; turn < TURNS; turn++) {
+    const order = (turn + round) % 2 === 0 ? sides : sides.toReversed()
+    for (const side of order) {
+      const sum = sums.get(side.side)
+      // A side that takes longer than its slice for one call has had its turn.
+      if (sum === undefined || (sum.ms >= sliceMs && turn > 0)) continue
+      const { ops, ms } = await slice(side, sliceMs / TURNS)
+      sum.ops += ops
+      sum.ms += ms
+    }
+  }
+  return sums
+}
+
+async function slice({ once, opsPerCall = 1 }: Side, ms: number): Promise<Sum> {
+  const start = performance.now()
+  let ops = 0
+  let now = start
+  do {
+    const result = once()
+    if (result instanceof Promise) await result
+    ops += opsPerCall
+    now = performance.now()
+  } while (now - start < ms)
+  return { ops, ms: now - start }
+}

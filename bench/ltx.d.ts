@@ -1,0 +1,5 @@
+/** ltx comes without types. */
+declare module "ltx" {
+  /** Reads one element. */
+  export function parse(text: string): { toString(): string }
+}
