@@ -1,5 +1,9 @@
+import { warm } from "./contacts.ts"
+import { inflight } from "./inflight.ts"
 import type { BenchModule } from "./kit/types.ts"
+import { messageOpen, messageSeal } from "./message.ts"
+import { open, seal } from "./seal.ts"
 import { xml } from "./xml.ts"
 
 /** Every bench, in the order in which they run and stand on the page. */
-export const benches: readonly BenchModule[] = [xml]
+export const benches: readonly BenchModule[] = [seal, open, warm, inflight, messageSeal, messageOpen, xml]
