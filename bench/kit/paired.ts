@@ -27,7 +27,7 @@ export interface Comparison {
 }
 
 /** Turns of each side in a round: what disturbs the machine for a moment then meets all sides alike. */
-const TURNS = 4
+const TURNS = 8
 
 /**
  * Measures in paired rounds: in each round the sides take turns, there and back again, so that a machine that becomes
