@@ -1,7 +1,7 @@
 import { writeFile } from "node:fs/promises"
 import { join } from "node:path"
-import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { debianPrograms } from "@aurochs/debian-programs"
+import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { removeFolder, temporaryFolder } from "./rig/folder.ts"
 import { goSendxmpp } from "./rig/gosendxmpp.ts"
 import { type NotifyBot, notifyBotOn } from "./rig/notify-bot.ts"

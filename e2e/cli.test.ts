@@ -1,8 +1,8 @@
 import { cp, readFile, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
-import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { debianPrograms, type Programs } from "@aurochs/debian-programs"
+import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { removeFolder, temporaryFolder } from "./rig/folder.ts"
 import { run } from "./rig/processes.ts"
 

@@ -10,7 +10,10 @@ export interface GlobalOptions {
   readonly account?: string | undefined
   readonly service?: string | undefined
   readonly json: boolean
+  /** `openpgpjs`, `gnupg`, `sop:PROGRAM` … */
   readonly backend: string
+  /** GnuPG's folder for `--backend gnupg`; undefined: one for this command only. */
+  readonly gnupgHome?: string | undefined
 }
 
 /** Options of commands that log in. */
@@ -43,7 +46,16 @@ export function globalOptions<T>(program: Argv<T>): Argv<T & GlobalOptions> {
       describe: "xmpp://HOST:PORT, xmpps://…, ws://… or wss://…; by default what the account's domain says",
     })
     .option("json", { type: "boolean", default: false, describe: "Print JSON, one object a line" })
-    .option("backend", { type: "string", default: "openpgpjs", describe: "OpenPGP engine" }) as Argv<T & GlobalOptions>
+    .option("backend", {
+      type: "string",
+      default: process.env.AUROCHS_BACKEND ?? "openpgpjs",
+      defaultDescription: "AUROCHS_BACKEND or openpgpjs",
+      describe: "OpenPGP engine: openpgpjs, gnupg, sop:PROGRAM; aurochs backends lists them",
+    })
+    .option("gnupg-home", {
+      type: "string",
+      describe: "GnuPG's folder with keys of its own, e.g. of a card, for --backend gnupg",
+    }) as Argv<T & GlobalOptions>
 }
 
 /** Adds the options of {@link NetworkOptions}. */

@@ -6,6 +6,7 @@ import type { SecretKey } from "@aurochs/crypto"
 import { findUserId } from "@aurochs/keys"
 import type { Argv } from "yargs"
 import { keyAnnounceCommand } from "./announce.ts"
+import { keyUseCommand } from "./engine-keys.ts"
 import { armor, readOpenpgpFile } from "./files.ts"
 import { type GlobalOptions, jidArgument, type PassphraseOptions, passphraseOptions, userPath } from "./global.ts"
 import { print, remark, writeOut } from "./output.ts"
@@ -16,7 +17,7 @@ import { accountFor, accountsOf, openWorld, rememberAccount, type World } from "
 export function keyCommands(program: Argv<GlobalOptions>): Argv<GlobalOptions> {
   return program.command("key", "One's own key", (key) =>
     keyAnnounceCommand(
-      key
+      keyUseCommand(key)
         .command(
           "generate",
           "Make a key for an account",
@@ -56,7 +57,7 @@ export function keyCommands(program: Argv<GlobalOptions>): Argv<GlobalOptions> {
               .option("out", { type: "string", describe: "File to write; else standard output" }),
           (options) => exportKey(options),
         ),
-    ).demandCommand(1, "Say what to do with the key: generate, import, show, export or announce."),
+    ).demandCommand(1, "Say what to do with the key: generate, import, use, show, export or announce."),
   )
 }
 

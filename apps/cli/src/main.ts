@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { readFileSync } from "node:fs"
 import { runCommandLine } from "@aurochs/cli-kit"
+import { backendsCommand } from "./backends.ts"
 import { contactCommands } from "./contact.ts"
 import { globalOptions } from "./global.ts"
 import { keyCommands } from "./key.ts"
@@ -16,7 +17,7 @@ await runCommandLine({
   version,
   argv: process.argv.slice(2),
   define: (program) =>
-    [keyCommands, contactCommands, sealCommand, openCommand, sendCommand, listenCommand]
+    [keyCommands, contactCommands, sealCommand, openCommand, sendCommand, listenCommand, backendsCommand]
       .reduce((y, add) => add(y), globalOptions(program.usage("$0 COMMAND: encrypted chat over XMPP with OpenPGP")))
       .example("$0 key generate --jid me@example.org", "make a key")
       .example("$0 send you@example.org --body hello", "send an encrypted message"),

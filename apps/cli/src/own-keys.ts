@@ -2,6 +2,7 @@ import { readSecret } from "@aurochs/cli-kit"
 import { AurochsError, type BareJid, type Certificate, type Fingerprint, isAurochsError } from "@aurochs/core"
 import type { CertificateInfo, CryptoProvider, SecretKey } from "@aurochs/crypto"
 import { findUserId, type LeftOut } from "@aurochs/keys"
+import { engineKeys } from "./engine-keys.ts"
 import type { PassphraseOptions } from "./global.ts"
 import type { World } from "./world.ts"
 
@@ -96,6 +97,9 @@ export async function loadKeys(world: World, account: BareJid, options: Passphra
     for (const key of await unlocked(world.provider, bytes, options)) {
       if (!keys.has(key.certificate.fingerprint)) keys.set(key.certificate.fingerprint, key)
     }
+  }
+  for (const key of await engineKeys(world, account)) {
+    if (!keys.has(key.certificate.fingerprint)) keys.set(key.certificate.fingerprint, key)
   }
   return [...keys.values()]
 }

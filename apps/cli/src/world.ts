@@ -3,8 +3,8 @@ import { join } from "node:path"
 import { UsageError } from "@aurochs/cli-kit"
 import { type BareJid, bareJid, type Clock, cryptoRandom, type Random, systemClock } from "@aurochs/core"
 import type { CryptoProvider } from "@aurochs/crypto"
-import { openpgpjs } from "@aurochs/crypto-openpgpjs"
 import { fileStorage, fileStore, memoryStorage, type Storage } from "@aurochs/storage"
+import { openEngine } from "./engines.ts"
 import { type GlobalOptions, jidArgument } from "./global.ts"
 
 /** What a command works with. */
@@ -15,29 +15,30 @@ export interface World extends AsyncDisposable {
   readonly random: Random
 }
 
-/** Engines by the name that `--backend` takes. */
-const backends: Readonly<Record<string, () => CryptoProvider>> = { openpgpjs: () => openpgpjs() }
-
 /**
  * Opens the home folder and the engine.
  *
  * @param access `read`: a home folder that is not there yet is not made, it just holds nothing
- * @throws {UsageError} unknown engine
+ * @throws {UsageError} an engine that is unknown or not usable here
  * @throws {AurochsError} `STORAGE`
  */
 export async function openWorld(options: GlobalOptions, access: "read" | "write" = "write"): Promise<World> {
-  const make = Object.hasOwn(backends, options.backend) ? backends[options.backend] : undefined
-  if (make === undefined) {
-    throw new UsageError(`--backend ${options.backend} is not known; there is: ${Object.keys(backends).join(", ")}.`)
-  }
-  const provider = make()
-  const storage = access === "write" ? await fileStorage(options.home) : readableStorage(options.home)
-  return {
-    storage,
-    provider,
-    clock: systemClock(),
-    random: cryptoRandom(),
-    [Symbol.asyncDispose]: () => storage[Symbol.asyncDispose](),
+  const engine = await openEngine(options)
+  try {
+    const storage = access === "write" ? await fileStorage(options.home) : readableStorage(options.home)
+    return {
+      storage,
+      provider: engine.provider,
+      clock: systemClock(),
+      random: cryptoRandom(),
+      async [Symbol.asyncDispose]() {
+        await storage[Symbol.asyncDispose]()
+        await engine[Symbol.asyncDispose]()
+      },
+    }
+  } catch (error) {
+    await engine[Symbol.asyncDispose]()
+    throw error
   }
 }
 

@@ -1,1 +1,2 @@
+export { type OpenpgpjsAvailability, openpgpjsAvailable } from "./available.ts"
 export { type OpenpgpjsOptions, openpgpjs } from "./provider.ts"

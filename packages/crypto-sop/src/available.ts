@@ -52,7 +52,10 @@ export async function sopAvailable(options: SopProgram & CallOptions): Promise<S
 
 function no(program: string, subcommand: string, exitCode: number | undefined): SopAvailability {
   const how = exitCode === undefined ? "was ended by a signal" : `ended with exit code ${exitCode}`
-  return { usable: false, because: `"${program} ${subcommand}" ${how}: it is no Stateless OpenPGP program, or a broken one` }
+  return {
+    usable: false,
+    because: `"${program} ${subcommand}" ${how}: it is no Stateless OpenPGP program, or a broken one`,
+  }
 }
 
 /** Printable, and short: it is shown to people. */

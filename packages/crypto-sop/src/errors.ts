@@ -28,7 +28,7 @@ export function badMessage(why: string, limit?: string): AurochsError<"BAD_DATA"
 export function cannotDecrypt(because: "not-for-us" | "damaged"): AurochsError<"CANNOT_DECRYPT"> {
   const text = {
     "not-for-us": "no secret key that was given opens this message",
-    damaged: "the message was altered or is incomplete, or the program cannot read it",
+    damaged: "the message was altered or is incomplete",
   }
   return new AurochsError("CANNOT_DECRYPT", text[because], { because })
 }

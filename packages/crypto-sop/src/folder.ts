@@ -59,4 +59,3 @@ function folderAt(path: string): Folder {
     },
   }
 }
-

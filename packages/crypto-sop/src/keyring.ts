@@ -39,7 +39,11 @@ interface Entry {
  *
  * @param name of the backend, for errors
  */
-export function keyring(name: string, reader: CryptoProvider, transfer: NonNullable<CryptoProvider["secrets"]>): Keyring {
+export function keyring(
+  name: string,
+  reader: CryptoProvider,
+  transfer: NonNullable<CryptoProvider["secrets"]>,
+): Keyring {
   const entries = new WeakMap<SecretKey, Entry>()
   const add = (held: Held): SecretKey => {
     const handle: SecretKey = {

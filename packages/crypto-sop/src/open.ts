@@ -63,11 +63,7 @@ export async function open(
 }
 
 /** Undefined if it is encrypted, and as well-formed as can be seen from outside. */
-async function openClear(
-  { reader }: Context,
-  message: Uint8Array,
-  options: OpenOptions,
-): Promise<Opened | undefined> {
+async function openClear({ reader }: Context, message: Uint8Array, options: OpenOptions): Promise<Opened | undefined> {
   try {
     const { verifyWith, limits } = options
     return await reader.open(message, { ...passedOn(options), decryptWith: [], verifyWith, limits })

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process"
-import { delimiter, resolve as absolute } from "node:path"
+import { resolve as absolute, delimiter } from "node:path"
 import { type AurochsError, aborted, type CallOptions } from "@aurochs/core"
 import { backend } from "./errors.ts"
 import type { Gate } from "./gate.ts"

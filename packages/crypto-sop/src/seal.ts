@@ -132,9 +132,7 @@ async function mustBeSigned(
   by: Certificate,
 ): Promise<void> {
   const limits = { maxMessageBytes: signed.length, maxPlaintextBytes: plaintext.length }
-  const opened = await context.reader
-    .open(signed, { decryptWith: [], verifyWith: [by], limits })
-    .catch(() => undefined)
+  const opened = await context.reader.open(signed, { decryptWith: [], verifyWith: [by], limits }).catch(() => undefined)
   const good = opened?.signatures.length === 1 && opened.signatures[0]?.kind === "valid"
   if (!good || opened.encrypted || Buffer.compare(opened.plaintext, plaintext) !== 0) {
     throw backend(context.program.name, "what it signed is not this text under one valid signature")

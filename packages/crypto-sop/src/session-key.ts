@@ -65,7 +65,8 @@ async function sessionKeyOf(
 
 /** @throws {AurochsError} `BACKEND` if it is none */
 function sessionKeyFrom(context: Context, told: Uint8Array): SessionKey {
-  const [, algorithm, hex] = /^(\d{1,3}):((?:[0-9A-Fa-f]{2}){1,32})\s*$/.exec(Buffer.from(told).toString("latin1")) ?? []
+  const [, algorithm, hex] =
+    /^(\d{1,3}):((?:[0-9A-Fa-f]{2}){1,32})\s*$/.exec(Buffer.from(told).toString("latin1")) ?? []
   told.fill(0)
   if (algorithm === undefined || hex === undefined) throw backend(context.program.name, "it wrote no session key")
   return { algorithm: Number(algorithm), bytes: new Uint8Array(Buffer.from(hex, "hex")) }

@@ -62,7 +62,9 @@ async function verdicts(
 ): Promise<readonly SignatureVerdict[]> {
   const told = await folder.read(file, MAX_VERIFICATIONS_BYTES)
   const valid: SignatureVerdict[] = []
-  for (const line of Buffer.from(told ?? []).toString("latin1").split("\n")) {
+  for (const line of Buffer.from(told ?? [])
+    .toString("latin1")
+    .split("\n")) {
     const [, time, primary] = LINE.exec(line.trimEnd()) ?? []
     const signedAt = new Date(time ?? Number.NaN)
     if (primary === undefined || Number.isNaN(signedAt.getTime())) continue

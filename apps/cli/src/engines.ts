@@ -1,0 +1,111 @@
+import { mkdtemp, rm } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { UsageError } from "@aurochs/cli-kit"
+import type { CallOptions } from "@aurochs/core"
+import type { CryptoProvider } from "@aurochs/crypto"
+import { gnupg, gnupgAvailable } from "@aurochs/crypto-gnupg"
+import { openpgpjs, openpgpjsAvailable } from "@aurochs/crypto-openpgpjs"
+import { sop, sopAvailable } from "@aurochs/crypto-sop"
+import { type GlobalOptions, userPath } from "./global.ts"
+
+/** An OpenPGP engine that was opened for one command; disposing it stops and removes what it needed. */
+export interface Engine extends AsyncDisposable {
+  readonly provider: CryptoProvider
+}
+
+/** Can an engine be used on this machine? */
+export type Availability =
+  | { readonly usable: true; readonly version: string }
+  | { readonly usable: false; readonly because: string }
+
+interface Backend {
+  /** What it is, for people. */
+  readonly about: string
+  check(options: CallOptions): Promise<Availability>
+  open(options: GlobalOptions): Promise<Engine>
+}
+
+/** Stateless OpenPGP programs that `aurochs backends` looks for; `--backend sop:PROGRAM` takes any. */
+const SOP_PROGRAMS = ["sqop", "gosop", "pgpainless-cli", "rsop"] as const
+
+const backends: Readonly<Record<string, Backend>> = {
+  openpgpjs: {
+    about: "OpenPGP.js",
+    check: async () => openpgpjsAvailable(),
+    open: async () => held(openpgpjs()),
+  },
+  gnupg: {
+    about: "GnuPG and its agent, also for smart cards",
+    check: (options) => gnupgAvailable(options),
+    open: openGnupg,
+  },
+  ...Object.fromEntries(SOP_PROGRAMS.map((program) => [`sop:${program}`, sopBackend(program)])),
+}
+
+/** The engines that are known by name, with what each is. */
+export function knownEngines(): readonly { readonly name: string; readonly about: string }[] {
+  return Object.entries(backends).map(([name, { about }]) => ({ name, about }))
+}
+
+/** @param name one of {@link knownEngines}, or `sop:PROGRAM` */
+export async function engineAvailability(name: string, options: CallOptions = {}): Promise<Availability> {
+  return backendNamed(name).check(options)
+}
+
+/**
+ * Opens the engine that `--backend` names.
+ *
+ * @throws {UsageError} unknown, or not usable here, with the reason
+ */
+export async function openEngine(options: GlobalOptions): Promise<Engine> {
+  return backendNamed(options.backend).open(options)
+}
+
+function backendNamed(name: string): Backend {
+  const known = Object.hasOwn(backends, name) ? backends[name] : undefined
+  const program = /^sop:(.+)$/.exec(name)?.[1]
+  const found = known ?? (program === undefined ? undefined : sopBackend(program))
+  if (found !== undefined) return found
+  throw new UsageError(
+    `--backend ${name} is not known; there is: ${Object.keys(backends).join(", ")}, sop:PROGRAM. aurochs backends says which can be used here.`,
+  )
+}
+
+function held(provider: CryptoProvider, dispose: () => Promise<void> = async () => {}): Engine {
+  return { provider, [Symbol.asyncDispose]: dispose }
+}
+
+/** Without a folder of the user's, GnuPG works in one that is gone afterwards: the keys stay where they were. */
+async function openGnupg(options: GlobalOptions): Promise<Engine> {
+  const available = await gnupgAvailable()
+  if (!available.usable) throw new UsageError(`--backend gnupg cannot be used here: ${available.because}.`)
+  const certificates = openpgpjs()
+  if (options.gnupgHome !== undefined) {
+    const provider = gnupg({ homedir: userPath(options.gnupgHome), certificates })
+    return held(provider, async () => {
+      await provider[Symbol.asyncDispose]()
+    })
+  }
+  const homedir = await mkdtemp(join(tmpdir(), "aurochs-gnupg-"))
+  const provider = gnupg({ homedir, certificates })
+  return held(provider, async () => {
+    try {
+      await provider[Symbol.asyncDispose]()
+    } finally {
+      await rm(homedir, { recursive: true, force: true })
+    }
+  })
+}
+
+function sopBackend(program: string): Backend {
+  return {
+    about: "a Stateless OpenPGP program",
+    check: (options) => sopAvailable({ program, ...options }),
+    async open() {
+      const available = await sopAvailable({ program })
+      if (!available.usable) throw new UsageError(`--backend sop:${program} cannot be used here: ${available.because}.`)
+      return held(sop({ program, certificates: openpgpjs(), sessionKeys: available.sessionKeys }))
+    },
+  }
+}
