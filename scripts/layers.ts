@@ -5,7 +5,7 @@
 export const layers: readonly (readonly string[])[] = [
   ["core"],
   ["xml", "crypto", "storage"],
-  ["keys", "crypto-openpgpjs", "crypto-gnupg", "crypto-sop", "storage-postgres", "postgres-embedded"],
+  ["keys", "crypto-openpgpjs", "crypto-openssl", "crypto-gnupg", "crypto-sop", "storage-postgres", "postgres-embedded"],
   ["message", "xmpp"],
   ["bot"],
 ]

@@ -1,0 +1,1 @@
+export { type OpensslOptions, openssl } from "./provider.ts"
