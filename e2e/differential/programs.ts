@@ -1,0 +1,138 @@
+import { readFile, writeFile } from "node:fs/promises"
+import { join } from "node:path"
+import * as pgp from "openpgp"
+import { debianPrograms, type Programs } from "../rig/debian.ts"
+import { run, runOrThrow } from "../rig/processes.ts"
+
+/** The keys of a run as files: alice signs, bob reads. */
+export interface KeyFiles {
+  readonly aliceSecret: string
+  readonly alice: string
+  readonly bobSecret: string
+  readonly bob: string
+  readonly bobFingerprint: string
+}
+
+/** What a program made of one message: the text if it decrypted it and alice's signature on it is good. */
+export type Reading = { readonly text: string } | "refused"
+
+/** Another implementation. */
+export interface Other {
+  readonly name: "gpg" | "sqop"
+  /** Seals alice's text for bob in each of the ways that the program has. */
+  seal(text: string): Promise<{ readonly how: string; readonly bytes: Uint8Array; readonly narrow: boolean }[]>
+  read(messages: readonly Uint8Array[]): Promise<Reading[]>
+  stop(): Promise<void>
+}
+
+/** @returns why they cannot be had, if they cannot */
+export async function otherPrograms(): Promise<Programs | string> {
+  try {
+    return await debianPrograms({ gpg: "gpg", gpgconf: "gpgconf", "gpg-agent": "gpg-agent", sqop: "sqop" })
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error)
+  }
+}
+
+/** GnuPG with a keyring of its own. */
+export async function gnupg(programs: Programs, folder: string, keys: KeyFiles): Promise<Other> {
+  const home = join(folder, "gnupg")
+  await runOrThrow("mkdir", ["-m", "700", home])
+  const env = { ...process.env, ...programs.env, GNUPGHOME: home, LC_ALL: "C" }
+  const always = ["--batch", "--no-tty", "--trust-model", "always"]
+  const gpg = programs.path("gpg")
+  await runOrThrow(gpg, [...always, "--import", keys.aliceSecret, keys.bobSecret], { env })
+  return {
+    name: "gpg",
+    async seal(text) {
+      const from = join(folder, "text")
+      const to = join(folder, "sealed")
+      await writeFile(from, text)
+      const ways = [
+        { how: "gpg", args: [], narrow: true },
+        { how: "gpg -z0", args: ["-z", "0"], narrow: true },
+        { how: "gpg zip", args: ["--compress-algo", "zip"], narrow: true },
+        { how: "gpg bzip2", args: ["--compress-algo", "bzip2"], narrow: false },
+        { how: "gpg text", args: ["--textmode"], narrow: false },
+        { how: "gpg from a pipe", args: ["pipe"], narrow: true },
+      ]
+      const made = []
+      for (const { how, args, narrow } of ways) {
+        const common = [...always, "--yes", "-o", to, "-u", "alice", "-r", keys.bobFingerprint, "-s", "-e"]
+        if (args[0] === "pipe") await runOrThrow(gpg, common, { env, input: text })
+        else await runOrThrow(gpg, [...common, ...args, from], { env })
+        made.push({ how, narrow, bytes: new Uint8Array(await readFile(to)) })
+      }
+      return made
+    },
+    async read(messages) {
+      const readings: Reading[] = []
+      for (let at = 0; at < messages.length; at += 200) {
+        const files = await Promise.all(
+          messages.slice(at, at + 200).map(async (bytes, i) => {
+            const file = join(folder, `message-${at + i}.gpg`)
+            await writeFile(file, bytes)
+            return file
+          }),
+        )
+        const args = [...always, "--yes", "--status-fd", "1", "--multifile", "--decrypt", ...files]
+        const { stdout } = await run(gpg, args, { env, timeoutMs: 300_000 })
+        for (const file of files) readings.push(await gpgReading(stdout, file))
+      }
+      return readings
+    },
+    stop: async () => {
+      await run(programs.path("gpgconf"), ["--kill", "all"], { env })
+    },
+  }
+}
+
+async function gpgReading(status: string, file: string): Promise<Reading> {
+  const from = status.indexOf(`FILE_START 3 ${file}\n`)
+  const end = status.indexOf("FILE_DONE", from)
+  const said = from < 0 ? "" : status.slice(from, end < 0 ? undefined : end)
+  const good = ["DECRYPTION_OKAY", "GOODMDC", "VALIDSIG"].every((word) => said.includes(`[GNUPG:] ${word}`))
+  const bad = [
+    "BADSIG",
+    "ERRSIG",
+    "EXPSIG",
+    "EXPKEYSIG",
+    "REVKEYSIG",
+    "DECRYPTION_FAILED",
+    "FAILURE",
+    "NODATA",
+    "ERROR",
+  ]
+  if (!good || bad.some((word) => said.includes(`[GNUPG:] ${word}`))) return "refused"
+  return { text: await readFile(file.replace(/\.gpg$/, ""), "utf8") }
+}
+
+/** Sequoia's stateless program. */
+export function sqop(programs: Programs, folder: string, keys: KeyFiles): Other {
+  const program = programs.path("sqop")
+  const env = { ...process.env, ...programs.env }
+  return {
+    name: "sqop",
+    async seal(text) {
+      const armored = await runOrThrow(program, ["encrypt", "--sign-with", keys.aliceSecret, "--", keys.bob], {
+        env,
+        input: text,
+      })
+      const { data } = await pgp.unarmor(armored)
+      return [{ how: "sqop", bytes: data as unknown as Uint8Array, narrow: true }]
+    },
+    async read(messages) {
+      const readings: Reading[] = []
+      const verified = join(folder, "verified")
+      for (const input of messages) {
+        await runOrThrow("rm", ["-f", verified])
+        const args = ["decrypt", "--verifications-out", verified, "--verify-with", keys.alice, "--", keys.bobSecret]
+        const { code, stdout } = await run(program, args, { env, input })
+        const good = code === 0 && (await readFile(verified, "utf8").catch(() => "")).trim() !== ""
+        readings.push(good ? { text: stdout } : "refused")
+      }
+      return readings
+    },
+    stop: async () => {},
+  }
+}
