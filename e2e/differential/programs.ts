@@ -66,18 +66,14 @@ export async function gnupg(programs: Programs, folder: string, keys: KeyFiles):
       return made
     },
     async read(messages) {
+      // One process for each: in a row of files one that is odd changes what gpg says of the next.
       const readings: Reading[] = []
-      for (let at = 0; at < messages.length; at += 200) {
-        const files = await Promise.all(
-          messages.slice(at, at + 200).map(async (bytes, i) => {
-            const file = join(folder, `message-${at + i}.gpg`)
-            await writeFile(file, bytes)
-            return file
-          }),
-        )
-        const args = [...always, "--yes", "--status-fd", "1", "--multifile", "--decrypt", ...files]
-        const { stdout } = await run(gpg, args, { env, timeoutMs: 300_000 })
-        for (const file of files) readings.push(await gpgReading(stdout, file))
+      const [from, to] = [join(folder, "message"), join(folder, "plain")]
+      for (const bytes of messages) {
+        await writeFile(from, bytes)
+        const args = [...always, "--yes", "--status-fd", "1", "-o", to, "--decrypt", from]
+        const { stdout } = await run(gpg, args, { env })
+        readings.push(isGood(stdout) ? { text: await readFile(to, "utf8") } : "refused")
       }
       return readings
     },
@@ -87,25 +83,17 @@ export async function gnupg(programs: Programs, folder: string, keys: KeyFiles):
   }
 }
 
-async function gpgReading(status: string, file: string): Promise<Reading> {
-  const from = status.indexOf(`FILE_START 3 ${file}\n`)
-  const end = status.indexOf("FILE_DONE", from)
-  const said = from < 0 ? "" : status.slice(from, end < 0 ? undefined : end)
-  const good = ["DECRYPTION_OKAY", "GOODMDC", "VALIDSIG"].every((word) => said.includes(`[GNUPG:] ${word}`))
-  const bad = [
-    "BADSIG",
-    "ERRSIG",
-    "EXPSIG",
-    "EXPKEYSIG",
-    "REVKEYSIG",
-    "DECRYPTION_FAILED",
-    "FAILURE",
-    "NODATA",
-    "ERROR",
-  ]
-  if (!good || bad.some((word) => said.includes(`[GNUPG:] ${word}`))) return "refused"
-  return { text: await readFile(file.replace(/\.gpg$/, ""), "utf8") }
+/** Decrypted, whole, one good signature, and nothing else to say. */
+function isGood(status: string): boolean {
+  const words = status.split("\n").map((line) => line.split(" ")[1] ?? "")
+  return SAID_OF_GOOD.every((word) => words.includes(word)) && !SAID_OF_BAD.some((word) => words.includes(word))
 }
+
+const SAID_OF_GOOD: readonly string[] = ["DECRYPTION_OKAY", "GOODMDC", "GOODSIG", "VALIDSIG"]
+const SAID_OF_BAD: readonly string[] = [
+  ...["BADSIG", "ERRSIG", "EXPSIG", "EXPKEYSIG", "REVKEYSIG"],
+  ...["DECRYPTION_FAILED", "BADMDC", "FAILURE", "NODATA", "ERROR", "UNEXPECTED"],
+]
 
 /** Sequoia's stateless program. */
 export function sqop(programs: Programs, folder: string, keys: KeyFiles): Other {
