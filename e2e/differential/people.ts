@@ -112,7 +112,8 @@ export async function makeBases(engines: Engines, others: readonly Other[]): Pro
     }
   }
   for (const other of others) {
-    for (const text of texts.filter((one) => one !== "")) {
+    // Each is a process of its own: every second text is enough.
+    for (const text of texts.filter((one, i) => one !== "" && i % 2 === 0)) {
       for (const made of await other.seal(text)) await add({ ...made, text })
     }
   }

@@ -19,6 +19,7 @@ export type Reading = { readonly text: string } | "refused"
 /** Another implementation. */
 export interface Other {
   readonly name: "gpg" | "sqop"
+  readonly version: string
   /** Seals alice's text for bob in each of the ways that the program has. */
   seal(text: string): Promise<{ readonly how: string; readonly bytes: Uint8Array; readonly narrow: boolean }[]>
   read(messages: readonly Uint8Array[]): Promise<Reading[]>
@@ -42,8 +43,10 @@ export async function gnupg(programs: Programs, folder: string, keys: KeyFiles):
   const always = ["--batch", "--no-tty", "--trust-model", "always"]
   const gpg = programs.path("gpg")
   await runOrThrow(gpg, [...always, "--import", keys.aliceSecret, keys.bobSecret], { env })
+  const [version = ""] = (await runOrThrow(gpg, ["--version"], { env })).split("\n")
   return {
     name: "gpg",
+    version,
     async seal(text) {
       const from = join(folder, "text")
       const to = join(folder, "sealed")
@@ -96,11 +99,13 @@ const SAID_OF_BAD: readonly string[] = [
 ]
 
 /** Sequoia's stateless program. */
-export function sqop(programs: Programs, folder: string, keys: KeyFiles): Other {
+export async function sqop(programs: Programs, folder: string, keys: KeyFiles): Promise<Other> {
   const program = programs.path("sqop")
   const env = { ...process.env, ...programs.env }
+  const [version = ""] = (await runOrThrow(program, ["version"], { env })).split("\n")
   return {
     name: "sqop",
+    version,
     async seal(text) {
       const armored = await runOrThrow(program, ["encrypt", "--sign-with", keys.aliceSecret, "--", keys.bob], {
         env,

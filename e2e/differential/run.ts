@@ -31,6 +31,8 @@ export interface Disagreement {
 /** What a run found. */
 export interface Figures {
   readonly seed: number
+  /** Of the programs that took part. */
+  readonly versions: readonly string[]
   readonly messages: number
   /** Whole usual messages, before anything was done to them. */
   readonly unaltered: number
@@ -61,7 +63,7 @@ export async function runDifferential(options: Options): Promise<Figures> {
   try {
     if (typeof programs !== "string") {
       const keys = await keyFiles(engines, folder)
-      others.push(await gnupg(programs, folder, keys), sqop(programs, folder, keys))
+      others.push(await gnupg(programs, folder, keys), await sqop(programs, folder, keys))
     }
     const figures = await compareAll(engines, others, options)
     return options.sample > 0 && typeof programs === "string" ? { ...figures, withoutPrograms: programs } : figures
@@ -108,6 +110,7 @@ async function compareAll(engines: Engines, others: readonly Other[], options: O
   }
   return {
     seed: options.seed,
+    versions: others.map(({ version }) => version),
     messages: options.count,
     unaltered: Math.min(bases.length, options.count),
     decided: decidedCount,

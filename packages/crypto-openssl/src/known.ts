@@ -59,6 +59,8 @@ export function known(facts: KeyFacts, maxEntries: number): Known {
   const byObject = new WeakMap<Uint8Array, Entry>()
   const byHash = new Map<string, Entry>()
   const entryOf = (certificate: Uint8Array): Entry => {
+    // Whatever is too large is left to the fallback, which refuses it.
+    if (certificate.length > facts.limits.maxCertificateBytes) throw new Error("too large")
     const seen = byObject.get(certificate)
     if (seen?.bytes.equals(certificate)) return seen
     const key = hash("sha256", certificate, "hex")

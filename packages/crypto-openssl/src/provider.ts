@@ -1,7 +1,7 @@
 import { AurochsError, throwIfAborted } from "@aurochs/core"
 import type { CryptoProvider, KeyFacts, KeyLifecycle, SecretTransfer } from "@aurochs/crypto"
 import type { Engine } from "./engine.ts"
-import { freshKey } from "./ephemeral.ts"
+import { keysAhead } from "./ephemeral.ts"
 import { type Handles, handles } from "./handles.ts"
 import { known } from "./known.ts"
 import { open } from "./open.ts"
@@ -16,6 +16,11 @@ export interface OpensslOptions {
   readonly fallback: CryptoProvider
   /** How many certificates are remembered with what the fallback decided about them; 256 by default. */
   readonly cacheEntries?: number | undefined
+  /**
+   * How many ephemeral keys Node's thread pool makes ahead, while the event loop has other things to do; each is used
+   * once. It pays from about five recipients on, on a machine with a core to spare. None by default.
+   */
+  readonly ephemeralKeysAhead?: number | undefined
   /** Told of each call that the fast path left to the fallback: to see how much is fast. */
   readonly onHandedOn?: ((call: "signcrypt" | "encrypt" | "open") => void) | undefined
 }
@@ -39,7 +44,7 @@ export function openssl(options: OpensslOptions): CryptoProvider {
     facts,
     known: known(facts, Math.max(1, options.cacheEntries ?? 256)),
     handles: own,
-    ephemeralKey: freshKey,
+    ephemeralKey: keysAhead(Math.max(0, options.ephemeralKeysAhead ?? 0)),
   }
   const onHandedOn = options.onHandedOn ?? (() => {})
   return {

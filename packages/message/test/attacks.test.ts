@@ -1,12 +1,14 @@
 import { readdirSync, readFileSync } from "node:fs"
 import { bareJid, type Delivery, type KnownKey } from "@aurochs/core"
+import type { CryptoProvider } from "@aurochs/crypto"
+import { openssl } from "@aurochs/crypto-openssl"
 import { blindBeforeVerification } from "@aurochs/keys"
 import { parseXml } from "@aurochs/xml"
 import { describe, expect, it } from "vitest"
 import { open } from "../src/index.ts"
 import { type Setting, usualSetting } from "./support/attack-setting.ts"
 import { born } from "./support/forge.ts"
-import { provider } from "./support/world.ts"
+import { provider as openpgpjs } from "./support/world.ts"
 
 // Runs vectors/attacks/: what is there was written by scripts/make-vectors.ts.
 
@@ -19,9 +21,11 @@ interface Expectation extends Partial<Setting> {
   readonly expect: (Record<string, unknown> & { body?: string | null; payload?: string[] }) | null
 }
 
+const providers = [openpgpjs, openssl({ fallback: openpgpjs })]
+
 const bytesOf = (path: string): Uint8Array => new Uint8Array(readFileSync(new URL(path, folder)))
 
-async function keyOf(known: Setting["keysOf"][number], now: Date): Promise<KnownKey> {
+async function keyOf(provider: CryptoProvider, known: Setting["keysOf"][number], now: Date): Promise<KnownKey> {
   const bytes = bytesOf(`keys/${known.certificate}.pub.pgp`)
   const { fingerprint } = await provider.inspect(bytes, { now })
   const owner = bareJid(known.owner)
@@ -29,7 +33,7 @@ async function keyOf(known: Setting["keysOf"][number], now: Date): Promise<Known
   return { fingerprint, bytes, owner, ...origin }
 }
 
-async function run(name: string, setting: Setting) {
+async function run(provider: CryptoProvider, name: string, setting: Setting) {
   const now = new Date(setting.now)
   const stanza = parseXml(bytesOf(`${name}/stanza.xml`))
   const stampedAt = setting.stampedAt === undefined ? undefined : new Date(setting.stampedAt)
@@ -39,13 +43,13 @@ async function run(name: string, setting: Setting) {
     account: bareJid(setting.account),
     provider,
     decryptWith: (await Promise.all(secrets)).flat(),
-    keysOf: await Promise.all(setting.keysOf.map((known) => keyOf(known, now))),
+    keysOf: await Promise.all(setting.keysOf.map((known) => keyOf(provider, known, now))),
     trust: blindBeforeVerification(),
     now,
   })
 }
 
-describe("golden attacks", () => {
+describe.each(providers)("golden attacks, with $name", (provider) => {
   it("are all there", () => {
     const attacks = new Set(cases.map((name) => name.replace(/-.*/, "")))
     const expected = [1, 3, 4, 7, 8, 9, 10, 11, 12, 15, 16, 17, 20, 21, 22, 26, 27, 29].map((n) => `A${n}`)
@@ -56,7 +60,7 @@ describe("golden attacks", () => {
     "$expected.attack: $name: $expected.what",
     async ({ name, expected: { expect: outcome, ...setting } }) => {
       const started = performance.now()
-      const received = await run(name, { ...usualSetting, ...setting })
+      const received = await run(provider, name, { ...usualSetting, ...setting })
       if (outcome === null) return expect(received).toBeUndefined()
       const { body, payload, ...rest } = outcome
       expect(received).toMatchObject(rest)
