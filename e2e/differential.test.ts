@@ -6,7 +6,7 @@ const CI_MESSAGES = 2_000
 it(`A15 A25 A27: ${CI_MESSAGES} generated and altered messages: crypto-openssl says what OpenPGP.js, gpg and sqop say`, async (context) => {
   const seed = Number(process.env.DIFFERENTIAL_SEED ?? Date.now() % 2 ** 31)
   console.log(`seed ${seed}: DIFFERENTIAL_SEED=${seed} repeats the choices`)
-  const figures: Figures = await runDifferential({ seed, count: CI_MESSAGES, sample: 40 })
+  const figures: Figures = await runDifferential({ seed, count: CI_MESSAGES, sample: 60 })
   expect(figures.disagreements).toEqual([])
   expect(figures.messages).toBe(CI_MESSAGES)
   // Enough of both kinds, or nothing was shown.

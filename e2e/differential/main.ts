@@ -9,7 +9,7 @@ const { values } = parseArgs({
   options: {
     count: { type: "string", default: "2000" },
     seed: { type: "string", default: String(Math.floor(Math.random() * 2 ** 31)) },
-    sample: { type: "string", default: "40" },
+    sample: { type: "string", default: "60" },
     write: { type: "boolean", default: false },
   },
 })
