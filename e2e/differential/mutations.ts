@@ -59,10 +59,12 @@ function relabelled(body: Buffer, random: Seeded): Buffer {
   return Buffer.concat([Buffer.of(0x62, name.length), name, time, text])
 }
 
-/** A subpacket more, in the part of a signature that is not signed. */
+/** A subpacket more, in the part of a signature that is not signed; a signature whose lengths are broken stays as it is. */
 function withUnsigned(body: Buffer, subpacket: Buffer): Buffer {
-  const at = 6 + body.readUInt16BE(4)
+  const at = body.length < 6 ? body.length : 6 + body.readUInt16BE(4)
+  if (at + 2 > body.length) return body
   const end = at + 2 + body.readUInt16BE(at)
+  if (end > body.length) return body
   const length = Buffer.alloc(2)
   length.writeUInt16BE(end - at - 2 + subpacket.length)
   return Buffer.concat([body.subarray(0, at), length, body.subarray(at + 2, end), subpacket, body.subarray(end)])
