@@ -1,6 +1,8 @@
 import type { CryptoProvider } from "@aurochs/crypto"
 import { openpgpjs } from "@aurochs/crypto-openpgpjs"
+import { openssl } from "@aurochs/crypto-openssl"
 import * as openpgp from "openpgp"
+import { limitOpen, limitSeal } from "./limit.ts"
 import { bobOf, certificatesOf, type People } from "./people.ts"
 
 /** One engine with the keys of {@link People}, ready to be measured. */
@@ -20,6 +22,11 @@ export interface EngineSide {
 
 /** Every engine that is measured. A new one is one line. */
 export const engineSides: readonly EngineSide[] = [
+  {
+    side: "limit",
+    make: async () => ({ seal: limitSeal, open: () => limitOpen(), async [Symbol.asyncDispose]() {} }),
+  },
+  { side: "openssl", make: (people) => ofProvider(openssl({ fallback: openpgpjs() }), people) },
   { side: "openpgpjs-raw", make: rawOpenpgpjs },
   { side: "openpgpjs", make: (people) => ofProvider(openpgpjs(), people) },
 ]

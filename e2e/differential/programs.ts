@@ -1,7 +1,7 @@
 import { readFile, writeFile } from "node:fs/promises"
 import { join } from "node:path"
+import { debianPrograms, type Programs } from "@aurochs/debian-programs"
 import * as pgp from "openpgp"
-import { debianPrograms, type Programs } from "../rig/debian.ts"
 import { run, runOrThrow } from "../rig/processes.ts"
 
 /** The keys of a run as files: alice signs, bob reads. */

@@ -4,6 +4,7 @@ import { join } from "node:path"
 import type { CryptoProvider, SecretKey } from "@aurochs/crypto"
 import { gnupg } from "@aurochs/crypto-gnupg"
 import { openpgpjs } from "@aurochs/crypto-openpgpjs"
+import { openssl } from "@aurochs/crypto-openssl"
 import { sop } from "@aurochs/crypto-sop"
 import { type Missing, programOr } from "@aurochs/debian-programs"
 
@@ -16,6 +17,7 @@ export interface TestEngine extends AsyncDisposable {
 /** How each engine is made, by the name that `aurochs --backend` takes; or why it cannot be. */
 export const engines: Readonly<Record<string, () => Promise<TestEngine | Missing>>> = {
   openpgpjs: async () => engine(openpgpjs()),
+  openssl: async () => engine(openssl({ fallback: openpgpjs() })),
   gnupg: async () => {
     const program = await programOr("gpg", "gnupg")
     if (program.missing !== undefined) return program

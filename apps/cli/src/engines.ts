@@ -6,6 +6,7 @@ import type { CallOptions } from "@aurochs/core"
 import type { CryptoProvider } from "@aurochs/crypto"
 import { gnupg, gnupgAvailable } from "@aurochs/crypto-gnupg"
 import { openpgpjs, openpgpjsAvailable } from "@aurochs/crypto-openpgpjs"
+import { openssl, opensslAvailable } from "@aurochs/crypto-openssl"
 import { sop, sopAvailable } from "@aurochs/crypto-sop"
 import { type GlobalOptions, userPath } from "./global.ts"
 
@@ -34,6 +35,11 @@ const backends: Readonly<Record<string, Backend>> = {
     about: "OpenPGP.js",
     check: async () => openpgpjsAvailable(),
     open: async () => held(openpgpjs()),
+  },
+  openssl: {
+    about: "OpenSSL for usual messages, OpenPGP.js for the others",
+    check: async () => opensslAvailable(),
+    open: async () => held(openssl({ fallback: openpgpjs() })),
   },
   gnupg: {
     about: "GnuPG and its agent, also for smart cards",

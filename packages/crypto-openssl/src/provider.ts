@@ -1,5 +1,5 @@
-import { AurochsError, throwIfAborted } from "@aurochs/core"
-import type { CryptoProvider, KeyFacts, KeyLifecycle, SecretTransfer } from "@aurochs/crypto"
+import { AurochsError, type CallOptions, throwIfAborted } from "@aurochs/core"
+import type { CryptoProvider, KeyFacts, KeyLifecycle, SecretKey, SecretTransfer } from "@aurochs/crypto"
 import type { Engine } from "./engine.ts"
 import { keysAhead } from "./ephemeral.ts"
 import { type Handles, handles } from "./handles.ts"
@@ -85,6 +85,7 @@ export function openssl(options: OpensslOptions): CryptoProvider {
       onHandedOn("open")
       return fallback.open(message, { ...call, decryptWith: call.decryptWith.map(own.unwrap) })
     },
+    ...(fallback.certifiedBy && { certifiedBy: fallback.certifiedBy.bind(fallback) }),
     ...(fallback.openWithSessionKey && { openWithSessionKey: fallback.openWithSessionKey.bind(fallback) }),
     keyFacts: factsOf(facts, own),
     lifecycle: fallback.lifecycle && lifecycle(fallback.lifecycle, own),
@@ -113,10 +114,15 @@ function factsOf(of: KeyFacts, own: Handles): KeyFacts {
 }
 
 function lifecycle(of: KeyLifecycle, own: Handles): KeyLifecycle {
+  const adopt = of.adopt?.bind(of)
   return {
     revoke: (key, call) => of.revoke(own.unwrap(key), call),
     renew: async (key, call) => own.wrap(await of.renew(own.unwrap(key), call)),
     certify: (certificate, call) => of.certify(certificate, { ...call, signWith: own.unwrap(call.signWith) }),
+    ...(adopt && {
+      adopt: async (key: SecretKey, certificate: Uint8Array, call?: CallOptions) =>
+        own.wrap(await adopt(own.unwrap(key), certificate, call)),
+    }),
   }
 }
 
