@@ -10,7 +10,7 @@ export interface GlobalOptions {
   readonly account?: string | undefined
   readonly service?: string | undefined
   readonly json: boolean
-  /** `openpgpjs`, `gnupg`, `sop:PROGRAM` … */
+  /** `openpgpjs`, `openssl`, `gnupg`, `sop:PROGRAM` … */
   readonly backend: string
   /** GnuPG's folder for `--backend gnupg`; undefined: one for this command only. */
   readonly gnupgHome?: string | undefined
@@ -50,7 +50,7 @@ export function globalOptions<T>(program: Argv<T>): Argv<T & GlobalOptions> {
       type: "string",
       default: process.env.AUROCHS_BACKEND ?? "openpgpjs",
       defaultDescription: "AUROCHS_BACKEND or openpgpjs",
-      describe: "OpenPGP engine: openpgpjs, gnupg, sop:PROGRAM; aurochs backends lists them",
+      describe: "OpenPGP engine: openpgpjs, openssl, gnupg, sop:PROGRAM; aurochs backends lists them",
     })
     .option("gnupg-home", {
       type: "string",
