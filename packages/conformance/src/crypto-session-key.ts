@@ -33,9 +33,13 @@ export const sessionKeyCases: readonly Case<CryptoProvider>[] = [
       for (const name of Object.keys(sessionKeyFixtures) as Name[]) {
         if (name === "zlibBomb" || name === "missingSignature" || name === "seipd2" || name.startsWith("meantFor"))
           continue
-        const { encryptedTo: _, ...want } = await openAsBob(p, messages[name])
-        const { encryptedTo: __, ...got } = await open(p, name)
-        expect([name, got]).toEqual([name, want])
+        const [want, got] = [await openAsBob(p, messages[name]), await open(p, name)]
+        const counting = ({ plaintext, encrypted, signatures }: Opened) => ({
+          plaintext,
+          encrypted,
+          signatures: signatures.filter((one) => p.verdicts === "full" || one.kind === "valid"),
+        })
+        expect([name, counting(got)]).toEqual([name, counting(want)])
       }
     },
   },

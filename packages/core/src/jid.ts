@@ -112,6 +112,8 @@ function prepareDomain(text: string): string {
     throw bad("its domain is empty or malformed")
   }
   const host = asUrlHost(name)
+  // URL parsers differ in the rest of ASCII (some escape "*"), and no host has it in its name.
+  if (!/^[a-z0-9._-]+$/.test(host)) throw bad("its domain is empty or malformed")
   if (host.split(".").some((label) => label === "" || label.length > 63)) throw bad("its domain is empty or malformed")
   return bounded(host.split(".").map(toUnicodeLabel).join("."))
 }

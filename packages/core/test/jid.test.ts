@@ -54,6 +54,8 @@ describe("X12, R51: what is the same address", () => {
 
 describe("X12: what is no address", () => {
   const refused: Record<string, string> = {
+    "a star in the domain, which browsers escape": "a@*.example.org",
+    "a full-width star in the domain": "a@\uff0a.example.org",
     nothing: "",
     "two @": "a@b@c",
     "two @, quoted": '"a@b"@c',

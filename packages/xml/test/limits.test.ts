@@ -3,10 +3,11 @@ import { describe, expect, test } from "vitest"
 import { defaultXmlLimits, parseXml, serializeXml, type XmlLimits } from "../src/index.ts"
 import { expectRefused } from "./refused.ts"
 
-function quickly(ms: number, work: () => void): void {
+/** What costs the square of its length takes minutes; a busy machine or a browser must not fail for being slow. */
+function quickly(work: () => void): void {
   const before = performance.now()
   work()
-  expect(performance.now() - before).toBeLessThan(ms)
+  expect(performance.now() - before).toBeLessThan(3_000)
 }
 
 describe("X10, A17: bounds", () => {
@@ -34,19 +35,19 @@ describe("X10, A17: bounds", () => {
       "<a:b xmlns:a='u'>".repeat(16_000),
       "<a b:c='1' xmlns:b='u'>".repeat(12_000),
     ])
-      quickly(200, () => expectRefused(() => parseXml(text), "maxDepth"))
+      quickly(() => expectRefused(() => parseXml(text), "maxDepth"))
   })
 
   test("a megabyte of attributes, elements, text, references, CDATA, comments", () => {
     const many = (piece: string) => piece.repeat(Math.floor(1_000_000 / piece.length))
     const attributes = Array.from({ length: 90_000 }, (_, i) => `a${i}=''`).join(" ")
-    quickly(200, () => expectRefused(() => parseXml(`<a ${attributes}/>`), "maxAttributes"))
-    quickly(400, () => expectRefused(() => parseXml(`<a>${many("<b/>")}</a>`), "maxChildren"))
-    quickly(400, () => expectRefused(() => parseXml(`<a>${many("<b><c/><c/></b>")}</a>`), "maxElements"))
+    quickly(() => expectRefused(() => parseXml(`<a ${attributes}/>`), "maxAttributes"))
+    quickly(() => expectRefused(() => parseXml(`<a>${many("<b/>")}</a>`), "maxChildren"))
+    quickly(() => expectRefused(() => parseXml(`<a>${many("<b><c/><c/></b>")}</a>`), "maxElements"))
     for (const piece of ["x", "&amp;", "]]", "<![CDATA[x]]>", "<!---->"])
-      quickly(1_000, () => expect(parseXml(`<a>${many(piece)}</a>`).children.length).toBeLessThan(2))
-    quickly(200, () => expectRefused(() => parseXml(`<a>&${many("x")};</a>`)))
-    quickly(200, () => expectRefused(() => parseXml(`<!DOCTYPE a [${many("<!ENTITY x 'y'>")}]><a/>`)))
+      quickly(() => expect(parseXml(`<a>${many(piece)}</a>`).children.length).toBeLessThan(2))
+    quickly(() => expectRefused(() => parseXml(`<a>&${many("x")};</a>`)))
+    quickly(() => expectRefused(() => parseXml(`<!DOCTYPE a [${many("<!ENTITY x 'y'>")}]><a/>`)))
   })
 
   test("a prefix cannot make a small text a large one", () => {

@@ -1,0 +1,238 @@
+import { type ChildProcess, spawn } from "node:child_process"
+import { appendFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { AurochsError, isAurochsError } from "@aurochs/core"
+import type { CryptoProvider, Opened, SecretKey } from "@aurochs/crypto"
+import { backend, every, type Planted, pause } from "./plant.ts"
+
+const utf8 = (bytes: Uint8Array | undefined) => new TextDecoder().decode(bytes)
+const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex")
+
+/** Adds to an error what must not be in it. */
+async function telling<T>(call: Promise<T>, what: string): Promise<T> {
+  try {
+    return await call
+  } catch (error) {
+    if (!isAurochsError(error)) throw error
+    throw Object.assign(error as Error, { cause: { stderr: `failed at: ${what}` } })
+  }
+}
+
+/** Puts the text into a file while it seals it. */
+function throughFile(
+  good: CryptoProvider,
+  mode: number,
+  isKept: (failed: boolean) => boolean,
+): Partial<CryptoProvider> {
+  return {
+    async signcrypt(plaintext, options) {
+      const folder = mkdtempSync(join(tmpdir(), "planted-"))
+      const file = join(folder, "text")
+      let failed = true
+      try {
+        writeFileSync(file, plaintext, { mode })
+        const sealed = await good.signcrypt(plaintext, options)
+        await pause(20)
+        if (options.signal?.aborted) throw new AurochsError("ABORTED", "aborted", undefined)
+        failed = false
+        return sealed
+      } finally {
+        if (!isKept(failed)) rmSync(folder, { recursive: true })
+      }
+    },
+  }
+}
+
+/** Wrong in how it goes about its work. */
+export const conduct: readonly Planted[] = [
+  {
+    how: "keeps what it is working on in one place for all calls",
+    caught: [],
+    plant: (good) => {
+      let current: Uint8Array
+      return {
+        async signcrypt(plaintext, options) {
+          current = plaintext
+          await pause(5)
+          return good.signcrypt(current, options)
+        },
+      }
+    },
+  },
+  {
+    how: "ends every call when one is aborted",
+    caught: [],
+    plant: (good) => {
+      let everybody = new AbortController()
+      return {
+        async signcrypt(plaintext, options) {
+          const mine = everybody
+          options.signal?.addEventListener("abort", () => {
+            mine.abort()
+            everybody = new AbortController()
+          })
+          await pause(5)
+          return good.signcrypt(plaintext, { ...options, signal: mine.signal })
+        },
+      }
+    },
+  },
+  {
+    how: "keeps a disposed key usable",
+    caught: [],
+    plant: (good) => ({
+      async importSecret(secret, options) {
+        const keys = await good.importSecret(secret, options)
+        for (const key of keys) Object.assign(key, { [Symbol.asyncDispose]: async () => {} })
+        return keys
+      },
+    }),
+  },
+  {
+    how: "wipes the caller's bytes with its own",
+    caught: [],
+    plant: (good) => ({
+      async importSecret(secret, options) {
+        const keys = await good.importSecret(secret, options)
+        for (const key of keys) {
+          const forget = key[Symbol.asyncDispose].bind(key)
+          const dispose = async () => {
+            secret.fill(0)
+            await forget()
+          }
+          Object.assign(key, { [Symbol.asyncDispose]: dispose })
+        }
+        return keys
+      },
+    }),
+  },
+  {
+    how: "reads a secret key again from the caller's bytes whenever it is used",
+    caught: [],
+    plant: (good) => {
+      const sources = new WeakMap<SecretKey, Uint8Array>()
+      return {
+        async importSecret(secret, options) {
+          const keys = await good.importSecret(secret, options)
+          for (const key of keys) sources.set(key, secret)
+          return keys
+        },
+        async open(message, options) {
+          const read = async (key: SecretKey) => {
+            const source = sources.get(key)
+            return source === undefined ? [key] : good.importSecret(source)
+          }
+          return good.open(message, {
+            ...options,
+            decryptWith: (await Promise.all(options.decryptWith.map(read))).flat(),
+          })
+        },
+      }
+    },
+  },
+  {
+    how: "finds the secret key by the fingerprint of any handle",
+    caught: [],
+    plant: (good) => {
+      const made = new Map<string, SecretKey>()
+      return {
+        async generate(spec, options) {
+          const generated = await good.generate(spec, options)
+          made.set(generated.key.certificate.fingerprint, generated.key)
+          return generated
+        },
+        sign: (plaintext, options) =>
+          good.sign(plaintext, {
+            ...options,
+            signWith: made.get(options.signWith.certificate.fingerprint) ?? options.signWith,
+          }),
+      }
+    },
+  },
+  {
+    how: "puts the passphrase into its errors",
+    caught: [],
+    plant: (good) => ({
+      importSecret: (secret, options) => telling(good.importSecret(secret, options), utf8(options?.passphrase)),
+    }),
+  },
+  {
+    how: "puts the text into its errors",
+    caught: [],
+    plant: (good) => ({
+      encrypt: (plaintext, options) => telling(good.encrypt(plaintext, options), utf8(plaintext)),
+    }),
+  },
+  {
+    how: "puts the session key into its errors",
+    caught: [],
+    plant: (good) => ({
+      openWithSessionKey: (message, options) =>
+        telling(good.openWithSessionKey?.(message, options) as Promise<Opened>, hex(options.sessionKey.bytes)),
+    }),
+  },
+  {
+    how: "has one code for everything that fails",
+    caught: [],
+    plant: (good) =>
+      every(good, async (run) => {
+        try {
+          return await run()
+        } catch {
+          throw backend()
+        }
+      }),
+  },
+  { how: "leaves its files behind", caught: [], plant: (good) => throughFile(good, 0o600, () => true) },
+  {
+    how: "leaves its files behind when it is aborted",
+    caught: [],
+    plant: (good) => throughFile(good, 0o600, (failed) => failed),
+  },
+  {
+    how: "writes files that everybody can read",
+    caught: [],
+    plant: (good) => ({
+      async signcrypt(plaintext, options) {
+        const file = join(tmpdir(), `planted-${Math.random()}`)
+        writeFileSync(file, plaintext, { mode: 0o644 })
+        try {
+          await pause(20)
+          return await good.signcrypt(plaintext, options)
+        } finally {
+          rmSync(file)
+        }
+      },
+    }),
+  },
+  {
+    how: "keeps a log of what it sealed",
+    caught: [],
+    plant: (good) => ({
+      signcrypt(plaintext, options) {
+        appendFileSync(join(tmpdir(), "planted.log"), plaintext)
+        return good.signcrypt(plaintext, options)
+      },
+    }),
+  },
+  {
+    how: "does not end its programs",
+    caught: [],
+    plant: (good) => {
+      const children = new Set<ChildProcess>()
+      return {
+        signcrypt(plaintext, options) {
+          // It ends by itself, long after the case has given up.
+          const child = spawn("sleep", ["15"], { stdio: "ignore" })
+          child.unref()
+          children.add(child)
+          return good.signcrypt(plaintext, options)
+        },
+        [Symbol.dispose]() {
+          for (const child of children) child.kill()
+        },
+      } as Partial<CryptoProvider>
+    },
+  },
+]

@@ -1,0 +1,187 @@
+import { AurochsError, isAurochsError } from "@aurochs/core"
+import type { CryptoProvider, KeyLifecycle, SecretKey, SecretTransfer } from "@aurochs/crypto"
+import * as pgp from "openpgp"
+import { backend, type Planted, unless } from "./plant.ts"
+
+function transfers(change: (good: SecretTransfer) => Partial<SecretTransfer>): Planted["plant"] {
+  return ({ secrets }) => (secrets === undefined ? {} : { secrets: { ...secrets, ...change(secrets) } })
+}
+
+function lives(change: (good: KeyLifecycle, provider: CryptoProvider) => Partial<KeyLifecycle>): Planted["plant"] {
+  return (good) => {
+    const { lifecycle } = good
+    return lifecycle === undefined ? {} : { lifecycle: { ...lifecycle, ...change(lifecycle, good) } }
+  }
+}
+
+const folded = (password: string) => password.toLowerCase().replaceAll("-", "").trim()
+
+/** Wrong about secret keys, passwords, and the life of a key. */
+export const secrets: readonly Planted[] = [
+  {
+    how: "reads only the first of several secret keys",
+    caught: [],
+    plant: (good) => ({
+      importSecret: async (secret, options) => (await good.importSecret(secret, options)).slice(0, 1),
+    }),
+  },
+  {
+    how: "takes what is no secret key for none",
+    caught: [],
+    plant: (good) => ({
+      importSecret: (secret, options) => unless(good.importSecret(secret, options), "BAD_DATA", () => []),
+    }),
+  },
+  {
+    how: "takes a wrong passphrase for none",
+    caught: [],
+    plant: (good) => ({
+      importSecret: (secret, options) =>
+        unless(good.importSecret(secret, options), "CANNOT_DECRYPT", () => good.importSecret(secret)),
+    }),
+  },
+  {
+    how: "does not sign or decrypt with half a key",
+    caught: [],
+    plant: (good) => ({
+      async importSecret(secret, options) {
+        const key = await pgp.readPrivateKey({ binaryKey: secret.slice() }).catch(() => undefined)
+        const isHalf = key?.getKeys().some((one) => (one.keyPacket as pgp.SecretKeyPacket).isDummy())
+        if (isHalf) throw new AurochsError("BAD_DATA", "no secret", { what: "secret-key" })
+        return good.importSecret(secret, options)
+      },
+    }),
+  },
+  {
+    how: "exports without a passphrase, whatever it was told",
+    caught: [],
+    plant: transfers((good) => ({ export: (key, options) => good.export(key, { ...options, passphrase: "none" }) })),
+  },
+  {
+    how: "exports with a passphrase, whatever it was told",
+    caught: [],
+    plant: transfers((good) => ({
+      export: (key, options) => good.export(key, { ...options, passphrase: new TextEncoder().encode("default") }),
+    })),
+  },
+  {
+    how: "folds the case of a backup code",
+    caught: [],
+    plant: transfers((good) => ({
+      encryptWithPassword: (plaintext, o) =>
+        good.encryptWithPassword(plaintext, { ...o, password: folded(o.password) }),
+      decryptWithPassword: (message, o) => good.decryptWithPassword(message, { ...o, password: folded(o.password) }),
+    })),
+  },
+  {
+    how: "puts a marker before a password message",
+    caught: [],
+    plant: transfers((good) => ({
+      encryptWithPassword: async (plaintext, options) =>
+        Uint8Array.from([0xca, 3, 80, 71, 80, ...(await good.encryptWithPassword(plaintext, options))]),
+    })),
+  },
+  {
+    how: "gives an empty text for a password message that it cannot open",
+    caught: [],
+    plant: transfers((good) => ({
+      decryptWithPassword: (message, options) =>
+        good.decryptWithPassword(message, options).catch((error) => {
+          if (isAurochsError(error, "BAD_DATA") && error.details.limit !== undefined) throw error
+          return new Uint8Array()
+        }),
+    })),
+  },
+  {
+    how: "asks the password's cost of whoever sends the message",
+    caught: [],
+    plant: transfers((good) => ({
+      decryptWithPassword: (message, options) =>
+        unless(good.decryptWithPassword(message, options), "BAD_DATA", () => Promise.reject(backend())),
+    })),
+  },
+  {
+    how: "fails when it is asked for a key that it does not have",
+    caught: [],
+    plant: () => ({ secretKey: () => Promise.reject(backend()) }),
+  },
+  {
+    how: "deletes the key when its handle is disposed",
+    caught: [],
+    plant: (good) => {
+      const { generate, secretKey, forget } = holding(good)
+      return {
+        generate,
+        async secretKey(fingerprint, options) {
+          const key = await secretKey(fingerprint, options)
+          if (key !== undefined) Object.assign(key, { [Symbol.asyncDispose]: async () => forget(fingerprint) })
+          return key
+        },
+      }
+    },
+  },
+  {
+    how: "revokes nothing",
+    caught: [],
+    plant: lives(() => ({ revoke: async (key) => key.certificate })),
+  },
+  {
+    how: "revokes every key for all time",
+    caught: [],
+    plant: lives((good) => ({ revoke: (key, options) => good.revoke(key, { ...options, reason: "compromised" }) })),
+  },
+  {
+    how: "revokes every key as superseded",
+    caught: [],
+    plant: lives((good) => ({ revoke: (key, options) => good.revoke(key, { ...options, reason: "superseded" }) })),
+  },
+  { how: "renews nothing", caught: [], plant: lives(() => ({ renew: async (key) => key })) },
+  {
+    how: "renews for ever, whatever end it was told",
+    caught: [],
+    plant: lives((good) => ({ renew: (key, options) => good.renew(key, { now: options?.now }) })),
+  },
+  {
+    how: "certifies nothing",
+    caught: [],
+    plant: lives((_, provider) => ({ certify: (certificate) => provider.inspect(certificate) })),
+  },
+  {
+    how: "certifies with any key, as of the day it was made",
+    caught: [],
+    plant: lives((good, provider) => ({
+      certify: async (certificate, options) => {
+        const { createdAt } = await provider.inspect(options.signWith.certificate.bytes)
+        return good.certify(certificate, { ...options, now: createdAt })
+      },
+    })),
+  },
+  {
+    how: "says that it certified a User ID that is not there",
+    caught: [],
+    plant: lives((good, provider) => ({
+      certify: (certificate, options) =>
+        unless(good.certify(certificate, options), "BAD_DATA", () => provider.inspect(certificate)),
+    })),
+  },
+]
+
+/** An engine that holds its keys, as an agent does: they are found again by fingerprint. */
+export function holding(good: CryptoProvider): Pick<CryptoProvider, "generate" | "secretKey"> & {
+  forget(fingerprint: string): void
+} {
+  const held = new Map<string, Uint8Array>()
+  return {
+    async generate(spec, options) {
+      const made = await good.generate(spec, options)
+      const bytes = await good.secrets?.export(made.key, { passphrase: "none" })
+      if (bytes !== undefined) held.set(made.key.certificate.fingerprint, bytes)
+      return made
+    },
+    async secretKey(fingerprint): Promise<SecretKey | undefined> {
+      const bytes = held.get(fingerprint)
+      return bytes === undefined ? undefined : (await good.importSecret(bytes))[0]
+    },
+    forget: (fingerprint) => held.delete(fingerprint),
+  }
+}
