@@ -84,6 +84,7 @@ export function describeCases<S>(
   })
 }
 
-function isUnsupported(error: unknown): error is Error {
+/** Is this how {@link unsupported} ends a case? */
+export function isUnsupported(error: unknown): error is Error {
   return error instanceof Error && (error as { [mark]?: unknown })[mark] === true
 }
