@@ -108,7 +108,7 @@ export function childProcesses(): string[] | undefined {
 }
 
 /** Asks again until the answer is yes or `ms` have passed; the last answer. */
-export async function eventually(question: () => boolean, ms = 5_000): Promise<boolean> {
+export async function eventually(question: () => boolean, ms = 3_000): Promise<boolean> {
   for (const end = performance.now() + ms; performance.now() < end; ) {
     if (question()) return true
     await pause(20)

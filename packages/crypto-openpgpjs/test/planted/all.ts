@@ -1,4 +1,5 @@
 import { certificates } from "./certificates.ts"
+import { certifying } from "./certifying.ts"
 import { conduct } from "./conduct.ts"
 import { messages } from "./messages.ts"
 import type { Planted } from "./plant.ts"
@@ -11,6 +12,7 @@ export const planted: readonly Planted[] = [
   ...verdicts,
   ...messages,
   ...certificates,
+  ...certifying,
   ...sealing,
   ...conduct,
   ...secrets,

@@ -35,17 +35,22 @@ const copied = async (good: CryptoProvider, bytes: Uint8Array): Promise<Certific
 export const certificates: readonly Planted[] = [
   {
     how: "ignores now when it inspects",
-    caught: [],
+    caught: ["A21: before its expiry it is valid", "A21: before its revocation it is valid"],
     plant: (good) => ({ inspect: (bytes) => good.inspect(bytes) }),
   },
   {
     how: "takes every User ID for valid",
-    caught: [],
+    caught: [
+      "A20: a self-signature with MD5 counts for nothing",
+      "A4 R17: a User ID that only others have signed is unsigned",
+      "A4 R17: a User ID with the self-signature of another is unsigned",
+      "A4 R17: a User ID without any signature is unsigned",
+    ],
     plant: inspects((i) => ({ ...i, userIds: i.userIds.map(({ text }) => ({ text, status: "valid" as const })) })),
   },
   {
     how: "calls a User ID unsigned that is not valid any more",
-    caught: [],
+    caught: ["A4 A21: a User ID whose signature has expired is expired", "A4 A21: a revoked User ID is revoked"],
     plant: inspects((i) => ({
       ...i,
       userIds: i.userIds.map((one) => (one.status === "valid" ? one : { ...one, status: "unsigned" as const })),
@@ -53,22 +58,27 @@ export const certificates: readonly Planted[] = [
   },
   {
     how: "takes every certificate for usable",
-    caught: [],
+    caught: ["A23: a subkey without the encryption flag, and RSA with 1,024 bits, are not encrypted to (A20)"],
     plant: inspects((i) => ({ ...i, canEncrypt: true, canSign: true })),
   },
   {
     how: "overlooks revocations",
-    caught: [],
+    caught: ["A21: expiry and revocation are reported at the moment that is asked for"],
     plant: inspects((i) => ({ ...i, revokedAt: undefined })),
   },
   {
     how: "writes fingerprints in lower case",
-    caught: [],
+    caught: [
+      "certify signs another's User ID, leaves what it says alone, and refuses one that is not signed",
+      "inspect: fingerprint, User ID, dates and algorithm of a certificate of another engine",
+    ],
     plant: inspects((i) => ({ ...i, fingerprint: i.fingerprint.toLowerCase() as typeof i.fingerprint })),
   },
   {
     how: "remembers certificates by their fingerprint",
-    caught: [],
+    caught: [
+      "the same certificate is judged anew at every call: what one moment or one copy says is not kept for the next",
+    ],
     plant: (good) => {
       const known = new Map<string, CertificateInfo>()
       return {
@@ -83,7 +93,7 @@ export const certificates: readonly Planted[] = [
   },
   {
     how: "reads secret keys, and the first of several, as certificates",
-    caught: [],
+    caught: ["R2: garbage, armor, a secret key and two certificates at once are no certificate"],
     plant: (good) => ({
       inspect: (bytes, options) =>
         unless(good.inspect(bytes, options), "BAD_DATA", async (error) => {
@@ -95,7 +105,7 @@ export const certificates: readonly Planted[] = [
   },
   {
     how: "cuts a certificate that is too large",
-    caught: [],
+    caught: ["A19: more User IDs or bytes than the limits are refused"],
     plant: (good) => ({
       inspect: (bytes, options) =>
         unless(good.inspect(bytes, options), "BAD_DATA", async (error) => {
@@ -109,7 +119,7 @@ export const certificates: readonly Planted[] = [
   },
   {
     how: "takes long over many signatures",
-    caught: [],
+    caught: ["A19: a flood of signatures below the limits is read in bounded time"],
     plant: (good) => ({
       async inspect(bytes, options) {
         if (bytes.length > 20_000) await pause(6_000)
@@ -117,10 +127,17 @@ export const certificates: readonly Planted[] = [
       },
     }),
   },
-  { how: "minimizes nothing", caught: [], plant: (good) => ({ minimize: (bytes) => copied(good, bytes) }) },
+  {
+    how: "minimizes nothing",
+    caught: ["A4: minimize refuses a User ID that is not there or not signed"],
+    plant: (good) => ({ minimize: (bytes) => copied(good, bytes) }),
+  },
   {
     how: "minimizes revocations away",
-    caught: [],
+    caught: [
+      "A23: merge and minimize keep what revokes a subkey, so that it still does not sign",
+      "R49: minimize keeps what revokes",
+    ],
     plant: (good) => ({
       async minimize(bytes, options) {
         const small = await good.minimize(bytes, options)
@@ -130,14 +147,17 @@ export const certificates: readonly Planted[] = [
   },
   {
     how: "minimizes to a User ID that is not there",
-    caught: [],
+    caught: ["A4: minimize refuses a User ID that is not there or not signed"],
     plant: (good) => ({
       minimize: (bytes, options) => unless(good.minimize(bytes, options), "BAD_DATA", () => copied(good, bytes)),
     }),
   },
   {
     how: "minimizes subkeys away",
-    caught: [],
+    caught: [
+      "R49: minimize keeps one User ID and the key's use, and drops the rest",
+      "R49: minimize keeps only the newest self-signatures of a key that was renewed, with their end",
+    ],
     plant: (good) => ({
       async minimize(bytes, options) {
         const small = await good.minimize(bytes, options)
@@ -148,11 +168,22 @@ export const certificates: readonly Planted[] = [
       },
     }),
   },
-  { how: "merges by taking the first copy", caught: [], plant: (good) => ({ merge: (a) => copied(good, a) }) },
-  { how: "merges by taking the second copy", caught: [], plant: (good) => ({ merge: (_, b) => copied(good, b) }) },
+  {
+    how: "merges by taking the first copy",
+    caught: ["merge takes User IDs and subkeys over, and gives no status to what is not signed (A4)"],
+    plant: (good) => ({ merge: (a) => copied(good, a) }),
+  },
+  {
+    how: "merges by taking the second copy",
+    caught: ["merge gives the same in either order"],
+    plant: (good) => ({ merge: (_, b) => copied(good, b) }),
+  },
   {
     how: "merges by writing one copy behind the other",
-    caught: [],
+    caught: [
+      "merge takes User IDs and subkeys over, and gives no status to what is not signed (A4)",
+      "merge with itself changes nothing that counts",
+    ],
     plant: (good) => ({
       async merge(a, b) {
         const [first, second] = await Promise.all([a, b].map((one) => pgp.readKey({ binaryKey: one.slice() })))
@@ -164,12 +195,15 @@ export const certificates: readonly Planted[] = [
   },
   {
     how: "merges two certificates of different people",
-    caught: [],
+    caught: [
+      "a revocation certificate, where one is made, revokes its own key and no other",
+      "merge refuses two different certificates",
+    ],
     plant: (good) => ({ merge: (a, b) => unless(good.merge(a, b), "BAD_DATA", () => copied(good, a)) }),
   },
   {
     how: "merges revocations away",
-    caught: [],
+    caught: ["merge takes a revocation over, whichever copy has it"],
     plant: (good) => ({
       async merge(a, b) {
         const both = await good.merge(a, b)
@@ -179,7 +213,7 @@ export const certificates: readonly Planted[] = [
   },
   {
     how: "merges the certifications of others away",
-    caught: [],
+    caught: ["R49: a certification of another survives merge, whichever copy has it, and minimize drops it"],
     plant: (good) => ({
       async merge(a, b) {
         const both = await good.merge(a, b)

@@ -48,7 +48,10 @@ function throughFile(
 export const conduct: readonly Planted[] = [
   {
     how: "keeps what it is working on in one place for all calls",
-    caught: [],
+    caught: [
+      "people who write at the same time keep their own keys, texts and verdicts",
+      "thirty calls at once do not get in each other's way",
+    ],
     plant: (good) => {
       let current: Uint8Array
       return {
@@ -62,7 +65,7 @@ export const conduct: readonly Planted[] = [
   },
   {
     how: "ends every call when one is aborted",
-    caught: [],
+    caught: ["aborting one call leaves the others alone"],
     plant: (good) => {
       let everybody = new AbortController()
       return {
@@ -80,7 +83,7 @@ export const conduct: readonly Planted[] = [
   },
   {
     how: "keeps a disposed key usable",
-    caught: [],
+    caught: ["a disposed secret key does nothing any more, and disposing does not touch the caller's bytes"],
     plant: (good) => ({
       async importSecret(secret, options) {
         const keys = await good.importSecret(secret, options)
@@ -91,7 +94,7 @@ export const conduct: readonly Planted[] = [
   },
   {
     how: "wipes the caller's bytes with its own",
-    caught: [],
+    caught: ["what a call is given is not changed: message, certificates, secret key, passphrase"],
     plant: (good) => ({
       async importSecret(secret, options) {
         const keys = await good.importSecret(secret, options)
@@ -109,7 +112,7 @@ export const conduct: readonly Planted[] = [
   },
   {
     how: "reads a secret key again from the caller's bytes whenever it is used",
-    caught: [],
+    caught: ["the bytes of a secret key can be wiped after import"],
     plant: (good) => {
       const sources = new WeakMap<SecretKey, Uint8Array>()
       return {
@@ -133,7 +136,10 @@ export const conduct: readonly Planted[] = [
   },
   {
     how: "finds the secret key by the fingerprint of any handle",
-    caught: [],
+    caught: [
+      "a secret key handle that another provider made is refused",
+      "renew: the new end holds, the fingerprint stays, and old messages still count",
+    ],
     plant: (good) => {
       const made = new Map<string, SecretKey>()
       return {
@@ -152,21 +158,21 @@ export const conduct: readonly Planted[] = [
   },
   {
     how: "puts the passphrase into its errors",
-    caught: [],
+    caught: ["errors quote neither the text nor the passphrase nor a secret key"],
     plant: (good) => ({
       importSecret: (secret, options) => telling(good.importSecret(secret, options), utf8(options?.passphrase)),
     }),
   },
   {
     how: "puts the text into its errors",
-    caught: [],
+    caught: ["errors quote neither the text nor the passphrase nor a secret key"],
     plant: (good) => ({
       encrypt: (plaintext, options) => telling(good.encrypt(plaintext, options), utf8(plaintext)),
     }),
   },
   {
     how: "puts the session key into its errors",
-    caught: [],
+    caught: ["an error about a session key does not quote it"],
     plant: (good) => ({
       openWithSessionKey: (message, options) =>
         telling(good.openWithSessionKey?.(message, options) as Promise<Opened>, hex(options.sessionKey.bytes)),
@@ -174,7 +180,7 @@ export const conduct: readonly Planted[] = [
   },
   {
     how: "has one code for everything that fails",
-    caught: [],
+    caught: ["an expired key certifies nobody, and an end that is none is CONFIGURATION"],
     plant: (good) =>
       every(good, async (run) => {
         try {
@@ -184,15 +190,19 @@ export const conduct: readonly Planted[] = [
         }
       }),
   },
-  { how: "leaves its files behind", caught: [], plant: (good) => throughFile(good, 0o600, () => true) },
+  {
+    how: "leaves its files behind",
+    caught: ["no temporary file is left behind: after success, failure or abort"],
+    plant: (good) => throughFile(good, 0o600, () => true),
+  },
   {
     how: "leaves its files behind when it is aborted",
-    caught: [],
+    caught: ["no temporary file is left behind: after success, failure or abort"],
     plant: (good) => throughFile(good, 0o600, (failed) => failed),
   },
   {
     how: "writes files that everybody can read",
-    caught: [],
+    caught: ["while a call runs, nobody else can read its files"],
     plant: (good) => ({
       async signcrypt(plaintext, options) {
         const file = join(tmpdir(), `planted-${Math.random()}`)
@@ -208,7 +218,7 @@ export const conduct: readonly Planted[] = [
   },
   {
     how: "keeps a log of what it sealed",
-    caught: [],
+    caught: ["no file that is left holds a text or a passphrase"],
     plant: (good) => ({
       signcrypt(plaintext, options) {
         appendFileSync(join(tmpdir(), "planted.log"), plaintext)
@@ -218,7 +228,7 @@ export const conduct: readonly Planted[] = [
   },
   {
     how: "does not end its programs",
-    caught: [],
+    caught: ["no child process is left behind: after success, failure or abort"],
     plant: (good) => {
       const children = new Set<ChildProcess>()
       return {

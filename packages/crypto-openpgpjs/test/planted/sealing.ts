@@ -23,10 +23,14 @@ function named(error: unknown, change: (details: { leftOut: readonly { because: 
 
 /** Wrong about what it makes. */
 export const sealing: readonly Planted[] = [
-  { how: "has no name", caught: [], plant: () => ({ name: "" }) },
+  {
+    how: "has no name",
+    caught: ["an engine tells its name, and which verdicts it gives"],
+    plant: () => ({ name: "" }),
+  },
   {
     how: "leaves unusable recipients out and sends to the others",
-    caught: [],
+    caught: ["A4 A21: a key whose only User ID was revoked or has expired is not encrypted to, and does not sign"],
     plant: seals(async (good, options) => {
       const infos = await Promise.all(options.recipients.map((one) => good.inspect(one.bytes, options)))
       return { ...options, recipients: infos.filter((one) => one.canEncrypt) }
@@ -34,7 +38,7 @@ export const sealing: readonly Planted[] = [
   },
   {
     how: "names only the first unusable recipient",
-    caught: [],
+    caught: ["I8 A21: every unusable recipient is named, not only the first"],
     plant: (good) => ({
       encrypt: (plaintext, options) =>
         good.encrypt(plaintext, options).catch((error) => named(error, (d) => ({ leftOut: d.leftOut.slice(0, 1) }))),
@@ -42,7 +46,7 @@ export const sealing: readonly Planted[] = [
   },
   {
     how: "does not say why a recipient is unusable",
-    caught: [],
+    caught: ["I8 A21: one unusable recipient refuses the whole message, named with its owner and reason"],
     plant: (good) => ({
       signcrypt: (plaintext, options) =>
         good
@@ -54,12 +58,12 @@ export const sealing: readonly Planted[] = [
   },
   {
     how: "encrypts to one recipient only",
-    caught: [],
+    caught: ["R2 R21 I8: binary: one session key for each recipient, then one SEIPDv1 packet"],
     plant: seals(async (_, options) => ({ ...options, recipients: options.recipients.slice(0, 1) })),
   },
   {
     how: "always encrypts to the sender too",
-    caught: [],
+    caught: ["six recipients: each of them reads it, and the sender only if it is one of them (R4)"],
     plant: seals(async (_, options) =>
       options.signWith === undefined
         ? options
@@ -68,12 +72,15 @@ export const sealing: readonly Planted[] = [
   },
   {
     how: "encrypts without signing",
-    caught: [],
+    caught: [
+      "a v6 key, where there are any, has a fingerprint of 64 digits and works like another",
+      "R3 I7: signcrypt to two recipients: each reads the same bytes under one valid signature",
+    ],
     plant: (good) => ({ signcrypt: (plaintext, options) => good.encrypt(plaintext, options) }),
   },
   {
     how: "signs what it should only encrypt, or nothing at all",
-    caught: [],
+    caught: ["a secret key handle that another provider made is refused"],
     plant: (good) => ({
       sign: async (plaintext, options) =>
         good.encrypt(plaintext, { ...options, recipients: [options.signWith.certificate] }),
@@ -81,7 +88,7 @@ export const sealing: readonly Planted[] = [
   },
   {
     how: "encrypts to nobody, for whoever has the file",
-    caught: [],
+    caught: ["an expired key does not sign, and nothing is encrypted to nobody"],
     plant: (good) => ({
       signcrypt: (plaintext, options) =>
         unless(good.signcrypt(plaintext, options), "NO_USABLE_KEY", (error) => {
@@ -92,7 +99,7 @@ export const sealing: readonly Planted[] = [
   },
   {
     how: "writes the same bytes for the same text",
-    caught: [],
+    caught: ["the same text is sealed differently each time"],
     plant: (good) => {
       const made = new Map<string, Promise<Uint8Array>>()
       return {
@@ -107,7 +114,7 @@ export const sealing: readonly Planted[] = [
   },
   {
     how: "writes armor",
-    caught: [],
+    caught: ["R2 R21 I8: binary: one session key for each recipient, then one SEIPDv1 packet"],
     plant: (good) => ({
       signcrypt: async (plaintext, options) => {
         const message = await pgp.readMessage({ binaryMessage: await good.signcrypt(plaintext, options) })
@@ -117,7 +124,7 @@ export const sealing: readonly Planted[] = [
   },
   {
     how: "ignores now when it seals",
-    caught: [],
+    caught: ["A21: an expired key still opens what was sent to it"],
     plant: (good) => ({
       signcrypt: (plaintext, { now: _, ...options }) => good.signcrypt(plaintext, options),
       encrypt: (plaintext, { now: _, ...options }) => good.encrypt(plaintext, options),
@@ -125,7 +132,7 @@ export const sealing: readonly Planted[] = [
   },
   {
     how: "signs with a key that has expired, as of the day it was made",
-    caught: [],
+    caught: ["an expired key does not sign, and nothing is encrypted to nobody"],
     plant: (good) => ({
       async sign(plaintext, options) {
         const { createdAt } = await good.inspect(options.signWith.certificate.bytes)
@@ -135,7 +142,7 @@ export const sealing: readonly Planted[] = [
   },
   {
     how: "does not forgive a clock that is a little behind",
-    caught: [],
+    caught: ["a clock that is five minutes behind can still use a brand-new key"],
     plant: (good) => ({
       async encrypt(plaintext, options) {
         for (const one of options.recipients) {
@@ -150,24 +157,24 @@ export const sealing: readonly Planted[] = [
   },
   {
     how: "lets new keys expire after two years unless told otherwise",
-    caught: [],
+    caught: ["R53: a new key has exactly the User ID that was asked for, never expires, signs and is encrypted to"],
     plant: (good) => ({
       generate: (spec, options) => good.generate({ expiresInMs: 730 * DAY, ...spec }, options),
     }),
   },
   {
     how: "makes keys that never expire, whatever it was asked for",
-    caught: [],
+    caught: ["a new key expires when it was asked to, to the second"],
     plant: (good) => ({ generate: ({ expiresInMs: _, ...spec }, options) => good.generate(spec, options) }),
   },
   {
     how: "makes a v4 key where a v6 key was asked for",
-    caught: [],
+    caught: ["a v6 key, where there are any, has a fingerprint of 64 digits and works like another"],
     plant: (good) => ({ generate: ({ version: _, ...spec }, options) => good.generate(spec, options) }),
   },
   {
     how: "makes something of any User ID and any end",
-    caught: [],
+    caught: ["a User ID that cannot be one, and an end that is none, are CONFIGURATION"],
     plant: (good) => ({
       generate: (spec, options) =>
         unless(good.generate(spec, options), "CONFIGURATION", () =>
@@ -177,7 +184,10 @@ export const sealing: readonly Planted[] = [
   },
   {
     how: "ignores signals",
-    caught: [],
+    caught: [
+      "a call aborted on its way ends with ABORTED, and the next one works",
+      "an aborted signal ends every call with ABORTED",
+    ],
     plant: (good) =>
       every(
         good,
@@ -187,7 +197,7 @@ export const sealing: readonly Planted[] = [
   },
   {
     how: "gives the reason of an abort instead of ABORTED",
-    caught: [],
+    caught: ["a call aborted on its way ends with ABORTED, and the next one works"],
     plant: (good) =>
       every(good, async (run, { signal }) => {
         try {
@@ -199,7 +209,7 @@ export const sealing: readonly Planted[] = [
   },
   {
     how: "takes an abort on the way for a failure of its program",
-    caught: [],
+    caught: ["a call that is aborted at any moment ends soon: with ABORTED, or with what it had ready"],
     plant: (good) =>
       every(good, async (run, { signal }) => {
         if (signal === undefined || signal.aborted) return run()

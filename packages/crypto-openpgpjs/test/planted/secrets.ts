@@ -20,21 +20,25 @@ const folded = (password: string) => password.toLowerCase().replaceAll("-", "").
 export const secrets: readonly Planted[] = [
   {
     how: "reads only the first of several secret keys",
-    caught: [],
+    caught: ["R40: several secret keys one after another are all read, in order"],
     plant: (good) => ({
       importSecret: async (secret, options) => (await good.importSecret(secret, options)).slice(0, 1),
     }),
   },
   {
     how: "takes what is no secret key for none",
-    caught: [],
+    caught: [
+      "A18: a secret key that asks for too much Argon2 memory is refused before any work",
+      "garbage, armor and certificates are no secret key",
+      "the secret part of another key under a public part is BAD_DATA",
+    ],
     plant: (good) => ({
       importSecret: (secret, options) => unless(good.importSecret(secret, options), "BAD_DATA", () => []),
     }),
   },
   {
     how: "takes a wrong passphrase for none",
-    caught: [],
+    caught: ["a locked secret key needs its passphrase: KEY_LOCKED, bad-passphrase, then it opens"],
     plant: (good) => ({
       importSecret: (secret, options) =>
         unless(good.importSecret(secret, options), "CANNOT_DECRYPT", () => good.importSecret(secret)),
@@ -42,7 +46,7 @@ export const secrets: readonly Planted[] = [
   },
   {
     how: "does not sign or decrypt with half a key",
-    caught: [],
+    caught: ["a secret key without its primary part still decrypts, and does not sign"],
     plant: (good) => ({
       async importSecret(secret, options) {
         const key = await pgp.readPrivateKey({ binaryKey: secret.slice() }).catch(() => undefined)
@@ -54,19 +58,19 @@ export const secrets: readonly Planted[] = [
   },
   {
     how: "exports without a passphrase, whatever it was told",
-    caught: [],
+    caught: ["export and import again: the same key, which opens and signs as before"],
     plant: transfers((good) => ({ export: (key, options) => good.export(key, { ...options, passphrase: "none" }) })),
   },
   {
     how: "exports with a passphrase, whatever it was told",
-    caught: [],
+    caught: ["R41: exported without a passphrase, the S2K usage octet of every packet is zero"],
     plant: transfers((good) => ({
       export: (key, options) => good.export(key, { ...options, passphrase: new TextEncoder().encode("default") }),
     })),
   },
   {
     how: "folds the case of a backup code",
-    caught: [],
+    caught: ["R43: the password is taken verbatim: case and dashes count"],
     plant: transfers((good) => ({
       encryptWithPassword: (plaintext, o) =>
         good.encryptWithPassword(plaintext, { ...o, password: folded(o.password) }),
@@ -75,7 +79,7 @@ export const secrets: readonly Planted[] = [
   },
   {
     how: "puts a marker before a password message",
-    caught: [],
+    caught: ["R44: a password opens what it closed, with a password session key and integrity protection"],
     plant: transfers((good) => ({
       encryptWithPassword: async (plaintext, options) =>
         Uint8Array.from([0xca, 3, 80, 71, 80, ...(await good.encryptWithPassword(plaintext, options))]),
@@ -83,7 +87,7 @@ export const secrets: readonly Planted[] = [
   },
   {
     how: "gives an empty text for a password message that it cannot open",
-    caught: [],
+    caught: ["R43: the password is taken verbatim: case and dashes count"],
     plant: transfers((good) => ({
       decryptWithPassword: (message, options) =>
         good.decryptWithPassword(message, options).catch((error) => {
@@ -94,7 +98,11 @@ export const secrets: readonly Planted[] = [
   },
   {
     how: "asks the password's cost of whoever sends the message",
-    caught: [],
+    caught: [
+      "A16: limits of a call hold for password messages",
+      "A18: a password message that asks for too much Argon2 memory is refused before any work",
+      "R44: nothing comes out of a password message that was altered, shortened or has no password",
+    ],
     plant: transfers((good) => ({
       decryptWithPassword: (message, options) =>
         unless(good.decryptWithPassword(message, options), "BAD_DATA", () => Promise.reject(backend())),
@@ -102,12 +110,15 @@ export const secrets: readonly Planted[] = [
   },
   {
     how: "fails when it is asked for a key that it does not have",
-    caught: [],
+    caught: ["a key that nobody holds is undefined, not an error"],
     plant: () => ({ secretKey: () => Promise.reject(backend()) }),
   },
   {
     how: "deletes the key when its handle is disposed",
-    caught: [],
+    caught: [
+      "a key that the engine holds is found again by its fingerprint, also after its handle was disposed",
+      "an aborted signal ends every call with ABORTED",
+    ],
     plant: (good) => {
       const { generate, secretKey, forget } = holding(good)
       return {
@@ -122,33 +133,39 @@ export const secrets: readonly Planted[] = [
   },
   {
     how: "revokes nothing",
-    caught: [],
+    caught: ["revoke: the certificate says so, and nobody encrypts to it any more"],
     plant: lives(() => ({ revoke: async (key) => key.certificate })),
   },
   {
     how: "revokes every key for all time",
-    caught: [],
+    caught: ["revoke as superseded or retired: what was signed before still counts; as compromised it does not"],
     plant: lives((good) => ({ revoke: (key, options) => good.revoke(key, { ...options, reason: "compromised" }) })),
   },
   {
     how: "revokes every key as superseded",
-    caught: [],
+    caught: [
+      "revoke without a reason: what was signed before does not count either, and a copy without it learns it by merge",
+    ],
     plant: lives((good) => ({ revoke: (key, options) => good.revoke(key, { ...options, reason: "superseded" }) })),
   },
-  { how: "renews nothing", caught: [], plant: lives(() => ({ renew: async (key) => key })) },
+  {
+    how: "renews nothing",
+    caught: ["merge of a renewed certificate and an old copy: the new end holds, in either order"],
+    plant: lives(() => ({ renew: async (key) => key })),
+  },
   {
     how: "renews for ever, whatever end it was told",
-    caught: [],
+    caught: ["renew: the new end holds, the fingerprint stays, and old messages still count"],
     plant: lives((good) => ({ renew: (key, options) => good.renew(key, { now: options?.now }) })),
   },
   {
     how: "certifies nothing",
-    caught: [],
+    caught: ["certify signs another's User ID, leaves what it says alone, and refuses one that is not signed"],
     plant: lives((_, provider) => ({ certify: (certificate) => provider.inspect(certificate) })),
   },
   {
     how: "certifies with any key, as of the day it was made",
-    caught: [],
+    caught: ["an expired key certifies nobody, and an end that is none is CONFIGURATION"],
     plant: lives((good, provider) => ({
       certify: async (certificate, options) => {
         const { createdAt } = await provider.inspect(options.signWith.certificate.bytes)
@@ -158,7 +175,7 @@ export const secrets: readonly Planted[] = [
   },
   {
     how: "says that it certified a User ID that is not there",
-    caught: [],
+    caught: ["certify signs another's User ID, leaves what it says alone, and refuses one that is not signed"],
     plant: lives((good, provider) => ({
       certify: (certificate, options) =>
         unless(good.certify(certificate, options), "BAD_DATA", () => provider.inspect(certificate)),

@@ -8,37 +8,51 @@ const isValid = (one: { kind: string }) => one.kind === "valid"
 export const verdicts: readonly Planted[] = [
   {
     how: "says valid where the arithmetic failed",
-    caught: [],
+    caught: [
+      "A1: a signature that names other recipients is not valid",
+      "A24: a signature that claims another issuer is not theirs",
+      "R15 A25: another text under a real signature is invalid",
+    ],
     plant: judges((s) => (s.kind === "invalid" ? bogus : s)),
   },
   {
     how: "calls a forgery an unknown key",
-    caught: [],
+    caught: ["R15 A25: another text under a real signature is invalid"],
     plant: judges((s) => (s.kind === "invalid" ? { kind: "unverified", reason: "unknown-key" } : s)),
   },
   {
     how: "reports the first signature only",
-    caught: [],
+    caught: ["A26: two signatures, both known: two verdicts"],
     plant: opens((o) => ({ ...o, signatures: o.signatures.slice(0, 1) })),
   },
   {
     how: "is content with one good signature of several",
-    caught: [],
+    caught: [
+      "A26: two signatures, one over another text: each has its own verdict",
+      "A26: two signatures, one unknown: both are reported",
+    ],
     plant: opens((o) => (o.signatures.some(isValid) ? { ...o, signatures: o.signatures.filter(isValid) } : o)),
   },
   {
     how: "falls back to unsigned as if it were signed",
-    caught: [],
+    caught: [
+      "R3 A3: an unsigned message has no verdict at all",
+      "R6: encrypt makes a message that is encrypted and not signed",
+    ],
     plant: opens((o) => (o.signatures.length === 0 ? { ...o, signatures: [bogus] } : o)),
   },
   {
     how: "verifies by whatever key it finds",
-    caught: [],
+    caught: [
+      "R16: only the certificates of this call count, not those of an earlier one",
+      "R16: somebody else's good signature is an unknown key",
+      "R16: without certificates every signer is unknown",
+    ],
     plant: judges((s) => (s.kind === "unverified" && s.reason === "unknown-key" ? bogus : s)),
   },
   {
     how: "does not ask whether the key may be used",
-    caught: [],
+    caught: ["a signature with an end does not count after it"],
     plant: judges((s) => {
       if (s.kind !== "unverified" || s.reason !== "unusable-key") return s
       return { kind: "valid", certificate: s.certificate, signedAt: new Date(0) }
@@ -46,7 +60,14 @@ export const verdicts: readonly Planted[] = [
   },
   {
     how: "lets revoked keys sign what they say is older",
-    caught: [],
+    caught: [
+      "A21: a compromised key vouches for nothing, whatever the date",
+      "A21: a compromised subkey vouches for nothing, whatever the date",
+      "A21: a key revoked without a reason vouches for nothing",
+      "A21: a retired key vouches for nothing it signs after",
+      "A21: a superseded subkey vouches for nothing it signs after",
+      "A21: judged before it was known to be compromised, a compromised key vouches for nothing all the same",
+    ],
     plant: judges((s) => {
       if (s.kind !== "unverified" || s.reason !== "unusable-key" || s.because !== "revoked") return s
       return { kind: "valid", certificate: s.certificate, signedAt: new Date(0) }
@@ -54,17 +75,33 @@ export const verdicts: readonly Planted[] = [
   },
   {
     how: "calls every key that does not count expired",
-    caught: [],
+    caught: ["A20: a signature with SHA-1 is weak"],
     plant: judges((s) => (s.kind === "unverified" && s.reason === "unusable-key" ? { ...s, because: "expired" } : s)),
   },
   {
     how: "calls every key that does not count revoked",
-    caught: [],
+    caught: [
+      "A20: a signature by RSA with 1,024 bits is weak",
+      "A20: a signature with SHA-1 is weak",
+      "A21: an expired key vouches for nothing it signs",
+      "A21: an expired subkey does not",
+      "A22: a signature from the future does not count yet",
+      "A22: a signature older than its key does not count",
+      "A23: a primary key that may only certify does not sign",
+      "A23: a signing subkey that never agreed does not count",
+      "A23: nor one for which the primary key agreed",
+      "A23: nor one without any flags",
+      "A23: nor one without the flag to sign",
+      "a signature with an end does not count after it",
+    ],
     plant: judges((s) => (s.kind === "unverified" && s.reason === "unusable-key" ? { ...s, because: "revoked" } : s)),
   },
   {
     how: "judges the signer as of today, not of when it signed",
-    caught: [],
+    caught: [
+      "A21: a key retired since still vouches for what it signed before",
+      "A21: a key that has expired since still vouches for what it signed before",
+    ],
     plant: (good) => ({
       async open(message, options) {
         const opened = await good.open(message, options)
@@ -81,22 +118,37 @@ export const verdicts: readonly Planted[] = [
   },
   {
     how: "cannot say of any signature whether it is good",
-    caught: [],
+    caught: [
+      "A1: a signature that names its recipients, us among them, is valid",
+      "A21: a subkey superseded since still vouches for what it signed before",
+      "A21: a subkey that has expired since still vouches",
+      "A21: judged before it expired, an expired key vouches for what it had signed",
+      "A21: judged before it was retired, a retired key vouches for what it had signed",
+      "A22: judged ten years later, a signature of a key without an end still counts",
+      "ZIP, ZLIB and BZIP2 are read within the limits",
+      "an RSA primary key that signs and encrypts is valid",
+      "encryption to an RSA primary key that signs too is read",
+      "partial lengths are read",
+    ],
     plant: judges((s) => (s.kind === "valid" ? { kind: "unverified", reason: "undetermined" } : s)),
   },
   {
     how: "overlooks critical notations",
-    caught: [],
+    caught: ["A24: a critical notation that nobody knows makes a signature void"],
     plant: judges((s) => (s.kind === "unverified" && s.reason === "undetermined" ? bogus : s)),
   },
   {
     how: "gives the moment of opening as that of signing",
-    caught: [],
+    caught: [
+      "R15: a good message of another engine is valid, with its signer and the time of signing",
+      "now decides: the signature carries it, and a key is unusable before it was made",
+      "now in the future: the signature is of then, and does not count before (A22)",
+    ],
     plant: judges((s) => (s.kind === "valid" ? { ...s, signedAt: new Date() } : s)),
   },
   {
     how: "reports the fingerprint of the subkey that signed",
-    caught: [],
+    caught: ["R16: the signature of a subkey is reported under its primary key"],
     plant: (good) => ({
       async open(message, options) {
         const opened = await good.open(message, options)
@@ -116,14 +168,14 @@ export const verdicts: readonly Planted[] = [
   },
   {
     how: "names an unknown signer by its short key ID",
-    caught: [],
+    caught: ["an unknown signer is named by its issuer, where the engine tells"],
     plant: judges((s) =>
       s.kind === "unverified" && s.reason === "unknown-key" ? { ...s, issuer: s.issuer?.slice(-8) } : s,
     ),
   },
   {
     how: "keeps the text of an unknown signer to itself",
-    caught: [],
+    caught: ["the text of an unknown signer's message is not lost"],
     plant: opens((o) =>
       o.signatures.some((s) => s.kind === "unverified" && s.reason === "unknown-key")
         ? { ...o, plaintext: new Uint8Array() }
@@ -132,12 +184,12 @@ export const verdicts: readonly Planted[] = [
   },
   {
     how: "keeps the text of a forgery to itself",
-    caught: [],
+    caught: ["A25: the text that is returned is the one the signatures were checked over"],
     plant: opens((o) => (o.signatures.some((s) => s.kind === "invalid") ? { ...o, plaintext: new Uint8Array() } : o)),
   },
   {
     how: "remembers what it once said of a message",
-    caught: [],
+    caught: ["A23: whoever claims another's signing subkey gains no signature by it"],
     plant: (good) => {
       const seen = new Map<string, Promise<Opened>>()
       return {
@@ -152,7 +204,7 @@ export const verdicts: readonly Planted[] = [
   },
   {
     how: "takes any key that a User ID was taken from for revoked",
-    caught: [],
+    caught: ["R17 A21: what became of the signer's User ID since is told by inspect, and does not change the verdict"],
     plant: (good) => ({
       async open(message, options) {
         const opened = await good.open(message, options)
@@ -171,7 +223,11 @@ export const verdicts: readonly Planted[] = [
   },
   {
     how: "ignores now when it opens",
-    caught: [],
+    caught: [
+      "A22: and counts once its time has come",
+      "A22: judged a month before it was made, a signature does not count yet",
+      "a signature with an end counts before it",
+    ],
     plant: (good) => ({
       open: (message, { now: _, ...options }) => good.open(message, options),
       openWithSessionKey: async (message, { now: _, ...options }) =>
@@ -180,7 +236,10 @@ export const verdicts: readonly Planted[] = [
   },
   {
     how: "makes no verdicts where it was given a session key",
-    caught: [],
+    caught: [
+      "A22: now decides with a session key too",
+      "R15 A25: with its session key a good message is valid and a forged one is not",
+    ],
     plant: (good) => ({
       openWithSessionKey: async (message, options) =>
         ({ ...(await good.openWithSessionKey?.(message, options)), signatures: [] }) as unknown as Opened,
@@ -188,7 +247,7 @@ export const verdicts: readonly Planted[] = [
   },
   {
     how: "does not hand on whom a session key was for",
-    caught: [],
+    caught: ["A1: whom it was encrypted to is what the caller says, and a signature for others is not valid"],
     plant: (good) => ({
       openWithSessionKey: async (message, { encryptedTo: _, ...options }) =>
         (await good.openWithSessionKey?.(message, options)) as Opened,
@@ -196,7 +255,7 @@ export const verdicts: readonly Planted[] = [
   },
   {
     how: "wipes a session key that it was only lent",
-    caught: [],
+    caught: ["the session key that is handed over is not changed"],
     plant: (good) => ({
       openWithSessionKey: async (message, options) => {
         const opened = (await good.openWithSessionKey?.(message, options)) as Opened
