@@ -47,18 +47,20 @@ export function describeCryptoProvider(
   describeCases(
     `CryptoProvider: ${name}`,
     cases,
-    () => subject(make),
+    () => cryptoSubject(make),
     options,
     (made) => made.dispose(),
   )
 }
 
+/** What a case runs on. */
 interface Subject {
   readonly provider: CryptoProvider
   dispose(): Promise<void>
 }
 
-async function subject(make: () => CryptoProvider | Promise<CryptoProvider>): Promise<Subject> {
+/** A provider for one case, made in a temporary folder of its own; both are gone when it is disposed. */
+export async function cryptoSubject(make: () => CryptoProvider | Promise<CryptoProvider>): Promise<Subject> {
   const place = temporaryPlace()
   const leave = () => place?.[Symbol.dispose]()
   try {

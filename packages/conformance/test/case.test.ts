@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs"
 import { describe, expect, it } from "vitest"
 import { type Case, cryptoProviderCases, runCase, unsupported } from "../src/index.ts"
 
@@ -42,5 +43,10 @@ describe("titles", () => {
     const titles = cryptoProviderCases.map((one) => one.title)
     expect(new Set(titles).size).toBe(titles.length)
     expect(titles.length).toBeGreaterThanOrEqual(175)
+  })
+
+  it("are as many as the README says", () => {
+    const readme = readFileSync(new URL("../README.md", import.meta.url), "utf8")
+    expect(readme).toContain(`\`describeCryptoProvider\` has ${cryptoProviderCases.length} cases`)
   })
 })
