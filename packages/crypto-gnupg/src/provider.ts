@@ -7,6 +7,7 @@ import { configuration } from "./errors.ts"
 import { generate } from "./generate.ts"
 import { gpgOn } from "./gpg.ts"
 import { handles } from "./handles.ts"
+import { lifecycle } from "./lifecycle.ts"
 import { open } from "./open.ts"
 import { seal } from "./seal.ts"
 import { importSecret, secretKey } from "./secrets.ts"
@@ -87,6 +88,7 @@ export function gnupg(options: GnupgOptions): GnupgProvider {
       seal(context, plaintext, { now: call.now, signal: call.signal, signWith: call.signWith }),
     open: (message, call) => open(context, message, call),
     openWithSessionKey: (message, call) => certificates.openWithSessionKey(message, call),
+    lifecycle: lifecycle(context),
     ...(secrets === undefined ? {} : { secrets }),
     [Symbol.asyncDispose]: () => agent.stop(),
   }

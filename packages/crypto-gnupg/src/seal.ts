@@ -2,7 +2,7 @@ import { type CallOptions, type Certificate, throwIfAborted } from "@aurochs/cor
 import type { At, SecretKey } from "@aurochs/crypto"
 import { type Context, momentOf } from "./context.ts"
 import { backend, noUsableKey } from "./errors.ts"
-import { type Folder, withFolder } from "./folder.ts"
+import { withFolder } from "./folder.ts"
 import type { Answer } from "./gpg.ts"
 import type { Held } from "./handles.ts"
 import type { OwnPart } from "./own-key.ts"
@@ -126,7 +126,7 @@ function checkAnswer(
     .find((line) => line.keyword === "INV_RECP")
     ?.args.slice(1)
     .join(" ")
-  const unfit = to[files.findIndex((file) => file === refused)]
+  const unfit = refused === undefined ? undefined : to[files.indexOf(refused)]
   if (unfit !== undefined) throw noUsableKey(unfit.fingerprint, "unsupported", unfit.owner)
   if (signer !== undefined && exitCode !== 0) {
     const { fingerprint } = signer.held.certificate
