@@ -26,6 +26,7 @@ export function lifecycle(context: Context): KeyLifecycle {
     revoke: (key, options) => on(key, (held) => revoke(context, held, options ?? {})),
     renew: (key, options) => on(key, (held) => renew(context, held, options ?? {})),
     certify: (certificate, options) => on(options.signWith, (held) => certify(context, held, certificate, options)),
+    adopt: (key, certificate, options) => on(key, (held) => adopt(context, held, certificate, options ?? {})),
   }
 }
 
@@ -127,6 +128,18 @@ async function certify(
   const sign = [...args, "--quick-sign-key", target.fingerprint, `=${options.userId}`]
   const signed = await withChangedKeyring(context, held, both, { signal, now }, sign, target.fingerprint)
   return context.certificates.merge(certificate, signed, { signal })
+}
+
+async function adopt(
+  context: Context,
+  held: Held,
+  certificate: Uint8Array,
+  { signal }: CallOptions,
+): Promise<SecretKey> {
+  throwIfAborted({ signal })
+  const adopted = await context.certificates.merge(held.certificate.bytes, certificate, { signal })
+  await takenIn(context, adopted.bytes, { signal })
+  return context.handles.add({ ...held, certificate: adopted, passphrase: held.passphrase?.slice() })
 }
 
 function needsPrimary(held: Held): void {

@@ -88,6 +88,7 @@ export function gnupg(options: GnupgOptions): GnupgProvider {
       seal(context, plaintext, { now: call.now, signal: call.signal, signWith: call.signWith }),
     open: (message, call) => open(context, message, call),
     openWithSessionKey: (message, call) => certificates.openWithSessionKey(message, call),
+    ...(certificates.certifiedBy === undefined ? {} : { certifiedBy: certificates.certifiedBy.bind(certificates) }),
     lifecycle: lifecycle(context),
     ...(secrets === undefined ? {} : { secrets }),
     [Symbol.asyncDispose]: () => agent.stop(),

@@ -9,15 +9,16 @@ import {
 import type { CertificateInfo } from "@aurochs/crypto"
 import type { Context } from "./context.ts"
 import { backend, noUsableKey } from "./errors.ts"
+import { narrowed } from "./narrowed.ts"
 import { keyIdsOf } from "./packets.ts"
 
 /** A certificate that may be encrypted to, as gpg gets it. */
 export interface Recipient {
   readonly fingerprint: Fingerprint
   readonly owner: BareJid | undefined
-  /** One User ID, the newest self-signatures, nobody else's. */
+  /** One User ID, the newest self-signatures, the key to be used. */
   readonly bytes: Uint8Array
-  /** Of all its keys; one of them is encrypted to. */
+  /** Of the key that is encrypted to; of all its keys where the certificate reader does not tell which. */
   readonly keyIds: readonly string[]
 }
 
@@ -41,18 +42,30 @@ export async function readRecipients(
   }
   // The same certificate twice would be one session key packet too many.
   const different = infos.filter((info, i) => infos.findIndex((one) => one.fingerprint === info.fingerprint) === i)
-  return Promise.all(
-    different.map(async (info) => {
-      const bytes = await smallest(context, info, { signal })
-      return { fingerprint: info.fingerprint, owner: ownerOf(info), bytes, keyIds: keyIdsOf(bytes) }
-    }),
-  )
+  return Promise.all(different.map((info) => recipient(context, info, now, { signal })))
 }
 
-async function smallest(context: Context, info: CertificateInfo, { signal }: CallOptions): Promise<Uint8Array> {
+async function recipient(
+  { certificates }: Context,
+  info: CertificateInfo,
+  now: Date,
+  { signal }: CallOptions,
+): Promise<Recipient> {
+  const choice = await certificates.keyFacts?.encryptionKey(info.bytes, { now, signal })
+  const chosen = choice?.key?.fingerprint.slice(-16)
   const keepUserId = info.userIds.find((one) => one.status === "valid")?.text
-  if (keepUserId === undefined) return info.bytes
-  return (await context.certificates.minimize(info.bytes, { keepUserId, signal })).bytes
+  const smallest =
+    keepUserId === undefined ? info.bytes : (await certificates.minimize(info.bytes, { keepUserId, signal })).bytes
+  const keyIds = chosen === undefined ? keyIdsOf(smallest) : [chosen]
+  return { fingerprint: info.fingerprint, owner: ownerOf(info), bytes: narrowed(smallest, chosen), keyIds }
+}
+
+/** The keys of a certificate of ours that may sign now. */
+export interface Signing {
+  /** When the signature is made: not before its key, so that a clock a little behind can use a brand-new one. */
+  readonly at: Date
+  /** Fingerprints; undefined where the certificate reader does not tell. */
+  readonly keys: readonly Fingerprint[] | undefined
 }
 
 /** @throws {AurochsError} `NO_USABLE_KEY` if this key of ours does not sign now */
@@ -61,9 +74,13 @@ export async function checkSigner(
   certificate: Certificate,
   now: Date,
   { signal }: CallOptions,
-): Promise<void> {
-  const info = await context.certificates.inspect(certificate.bytes, { now, signal })
+): Promise<Signing> {
+  const { certificates } = context
+  const info = await certificates.inspect(certificate.bytes, { now, signal })
   if (!info.canSign) throw noUsableKey(info.fingerprint, whyNot(info, now), ownerOf(info))
+  const at = info.createdAt > now ? info.createdAt : now
+  const facts = await certificates.keyFacts?.signers(certificate.bytes, { now, signedAt: at, signal })
+  return { at, keys: facts?.keys.map((key) => key.fingerprint) }
 }
 
 function whyNot(info: CertificateInfo, now: Date): string {

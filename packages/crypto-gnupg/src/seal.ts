@@ -5,6 +5,7 @@ import { backend, noUsableKey } from "./errors.ts"
 import { withFolder } from "./folder.ts"
 import type { Answer } from "./gpg.ts"
 import type { Held } from "./handles.ts"
+import { narrowed } from "./narrowed.ts"
 import type { OwnPart } from "./own-key.ts"
 import { withSecret } from "./passphrase.ts"
 import { checkSigner, type Recipient, readRecipients } from "./recipients.ts"
@@ -42,6 +43,8 @@ export async function seal(context: Context, plaintext: Uint8Array, options: Sea
 interface Signer {
   readonly held: Held
   readonly part: OwnPart
+  /** When the signature is made. */
+  readonly at: Date
 }
 
 interface Work extends CallOptions {
@@ -53,13 +56,18 @@ interface Work extends CallOptions {
 
 /** The primary key comes first: some clients drop signatures made by a subkey. */
 async function chooseSigner(context: Context, held: Held, now: Date, options: CallOptions): Promise<Signer> {
-  await checkSigner(context, held.certificate, now, options)
-  const able = held.parts.filter((part) => part.signs && part.secret !== "missing")
-  const primary = able.find((part) => part.fingerprint === held.certificate.fingerprint)
-  const [newest] = able.sort((a, b) => b.createdAt.getTime() - a.createdAt.getTime())
-  const part = primary ?? newest
-  if (part === undefined) throw noUsableKey(held.certificate.fingerprint, "no-sign-flag", undefined)
-  return { held, part }
+  const { fingerprint } = held.certificate
+  const { at, keys } = await checkSigner(context, held.certificate, now, options)
+  const able = held.parts
+    .filter((part) => part.signs && part.secret !== "missing" && keys?.includes(part.fingerprint) !== false)
+    .sort((a, b) => b.createdAt.getTime() - a.createdAt.getTime())
+  const part = able.find((one) => one.fingerprint === fingerprint) ?? able[0]
+  if (part === undefined) throw noUsableKey(fingerprint, "no-sign-flag", undefined)
+  return { held, part, at: latest(part.createdAt, at) }
+}
+
+function latest(a: Date, b: Date): Date {
+  return new Date(Math.max(a.getTime(), b.getTime()))
 }
 
 /** Room for a signature and for packet headers, and for one session key packet of the largest RSA key. */
@@ -67,10 +75,10 @@ const ENVELOPE_BYTES = 65_536
 const SESSION_PACKET_BYTES = 4_096
 
 function sealed(work: Work, to: readonly Recipient[]): Promise<Uint8Array> {
-  const { context, plaintext, signer, signal } = work
+  const { context, plaintext, now, signer, signal } = work
   return withFolder(async (folder) => {
     // Without a signer an empty one: gpg then knows no key but those of the recipients.
-    const keyring = await folder.file("keys.gpg", signer?.held.certificate.bytes ?? new Uint8Array())
+    const keyring = await folder.file("keys.gpg", signer === undefined ? new Uint8Array() : keyringOf(signer))
     const files = await Promise.all(to.map((one, i) => folder.file(`${i}.pgp`, one.bytes)))
     const call = (passphrase: Uint8Array | undefined) =>
       context.gpg({
@@ -78,7 +86,7 @@ function sealed(work: Work, to: readonly Recipient[]): Promise<Uint8Array> {
         input: plaintext,
         keyring,
         passphrase,
-        now: momentFor(work),
+        now: signer?.at ?? now,
         signal,
         maxOutputBytes: 2 * plaintext.length + ENVELOPE_BYTES + to.length * SESSION_PACKET_BYTES,
       })
@@ -100,6 +108,10 @@ const SEALING = [
   "--output=-",
 ] as const
 
+function keyringOf({ held, part }: Signer): Uint8Array {
+  return narrowed(held.certificate.bytes, part.keyId)
+}
+
 function signing(signer: Signer | undefined): string[] {
   return signer === undefined ? [] : ["--local-user", `${signer.part.fingerprint}!`, "--sign"]
 }
@@ -107,12 +119,6 @@ function signing(signer: Signer | undefined): string[] {
 function encrypting(files: readonly string[]): string[] {
   if (files.length === 0) return []
   return [...files.flatMap((file) => ["--recipient-file", file]), "--encrypt"]
-}
-
-/** Not before the signing key was made: a clock that is a little behind can use a brand-new key. */
-function momentFor({ now, signer }: Work): Date {
-  const made = signer?.part.createdAt
-  return made !== undefined && made > now ? made : now
 }
 
 /** The exit code alone is not enough: each thing that was asked for has to be confirmed. */

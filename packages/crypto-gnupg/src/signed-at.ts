@@ -19,7 +19,10 @@ export function newestOwnSignature(certificate: Uint8Array, primary: Fingerprint
       const [unhashed] = subpackets(body, rest)
       const of = (type: number) => [...hashed, ...unhashed].find((one) => one.type === type)?.body
       const issuer = of(SUBPACKET.issuerFingerprint)?.subarray(1) ?? of(SUBPACKET.issuer)
-      const ours = issuer !== undefined && primary.endsWith(Buffer.from(issuer).toString("hex").toUpperCase())
+      const ours =
+        issuer !== undefined &&
+        issuer.length >= 8 &&
+        primary.endsWith(Buffer.from(issuer).toString("hex").toUpperCase())
       const created = hashed.find((one) => one.type === SUBPACKET.created)?.body
       return ours && created?.length === 4 ? Buffer.from(created).readUInt32BE() * 1000 : 0
     })
@@ -31,23 +34,27 @@ interface Subpacket {
   readonly body: Uint8Array
 }
 
-/** The subpackets of the area that begins at `at`, and where it ends. */
+/** The subpackets of the area that begins at `at` (RFC 9580 §5.2.3.7), and where it ends. */
 function subpackets(body: Uint8Array, at: number): [readonly Subpacket[], number] {
-  const end = Math.min(body.length, at + 2 + (((body[at] ?? 0) << 8) | (body[at + 1] ?? 0)))
+  const end = Math.min(body.length, at + 2 + number(body.subarray(at, at + 2)))
   const found: Subpacket[] = []
   for (let i = at + 2; i < end; ) {
-    const one = body[i] ?? 0
-    const octets = one < 192 ? 1 : one < 255 ? 2 : 5
-    const length =
-      octets === 1
-        ? one
-        : octets === 2
-          ? ((one - 192) << 8) + (body[i + 1] ?? 0) + 192
-          : Buffer.from(body.subarray(i + 1, i + 5)).readUIntBE(0, Math.min(4, Math.max(1, body.length - i - 1)))
+    const { octets, length } = lengthAt(body, i)
     const from = i + octets
     if (length < 1 || from + length > end) break
     found.push({ type: (body[from] ?? 0) & 0x7f, body: body.subarray(from + 1, from + length) })
     i = from + length
   }
   return [found, end]
+}
+
+function lengthAt(body: Uint8Array, at: number): { readonly octets: number; readonly length: number } {
+  const one = body[at] ?? 0
+  if (one < 192) return { octets: 1, length: one }
+  if (one < 255) return { octets: 2, length: ((one - 192) << 8) + (body[at + 1] ?? 0) + 192 }
+  return { octets: 5, length: number(body.subarray(at + 1, at + 5)) }
+}
+
+function number(bytes: Uint8Array): number {
+  return bytes.reduce((sum, byte) => sum * 256 + byte, 0)
 }
