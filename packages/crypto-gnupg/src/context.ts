@@ -3,7 +3,7 @@ import type { At, CryptoProvider, Limits } from "@aurochs/crypto"
 import { configuration } from "./errors.ts"
 import type { Gpg } from "./gpg.ts"
 import type { Handles } from "./handles.ts"
-import type { Slots } from "./slots.ts"
+import type { OnKeyring } from "./keyring.ts"
 
 /** A provider of certificates that can do what is needed of it. */
 export type Certificates = CryptoProvider & Required<Pick<CryptoProvider, "openWithSessionKey">>
@@ -13,7 +13,10 @@ export type AskPassphrase = (fingerprint: Fingerprint, options: CallOptions) => 
 
 /** What every operation of one provider shares. */
 export interface Context {
+  /** On a keyring that the task names. */
   readonly gpg: Gpg
+  /** On the homedir's own. */
+  readonly keyring: OnKeyring
   /** Absolute path. */
   readonly home: string
   readonly handles: Handles
@@ -21,8 +24,6 @@ export interface Context {
   readonly clock: Clock
   readonly limits: Partial<Limits>
   readonly askPassphrase: AskPassphrase | undefined
-  /** Changes of the homedir's keyring, one after another: gpg would wait for its own lock. */
-  readonly changes: Slots
 }
 
 /**

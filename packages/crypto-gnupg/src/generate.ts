@@ -27,9 +27,8 @@ export async function generate(
   const { signal } = options ?? {}
   if (spec.version === 6) throw unsupported("keys of version 6")
   const input = new TextEncoder().encode(parametersOf(checkedUserId(spec.userId), secondsOf(spec.expiresInMs)))
-  const made = await context.changes.use({ signal }, () =>
-    context.gpg({ args: ["--generate-key"], input, now, signal }),
-  )
+  const task = { args: ["--generate-key"], input, now, signal }
+  const made = await context.keyring(task, ({ exitCode }) => exitCode === 0)
   const created = argsOf(made.status, "KEY_CREATED")?.[1]
   if (made.exitCode !== 0 || created === undefined) throw backend("gpg could not make the key", made.exitCode)
   const own = await ownKey(context, fingerprint(created), { signal })

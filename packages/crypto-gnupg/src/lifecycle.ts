@@ -2,7 +2,7 @@ import { type CallOptions, type Certificate, throwIfAborted } from "@aurochs/cor
 import type { At, KeyLifecycle, SecretKey } from "@aurochs/crypto"
 import { type Context, momentOf } from "./context.ts"
 import { dearmored } from "./dearmored.ts"
-import { backend, badData, configuration, noUsableKey } from "./errors.ts"
+import { backend, badData, configuration, locked, noUsableKey } from "./errors.ts"
 import { withFolder } from "./folder.ts"
 import { secondsOf } from "./generate.ts"
 import type { Answer, Task } from "./gpg.ts"
@@ -11,6 +11,7 @@ import { joined } from "./packets.ts"
 import { withSecret } from "./passphrase.ts"
 import { ownerOf } from "./recipients.ts"
 import { newestOwnSignature } from "./signed-at.ts"
+import { argsOf } from "./status.ts"
 
 /**
  * What a primary key does to its own certificate and to others. gpg works on a keyring of its own for each call, with
@@ -166,9 +167,15 @@ function withKeyring<T extends Pick<Task, "args" | "answer">>(
       // Made anew for each attempt: it may hold what was to be answered.
       context.gpg({ ...task(keyring), keyring, passphrase, now, signal }),
     )
+    if (answer.exitCode !== 0 && signingFailed(answer)) throw locked(held.certificate.fingerprint)
     if (answer.exitCode !== 0) throw backend("gpg could not sign", answer.exitCode)
     return after === undefined ? answer : after(keyring)
   })
+}
+
+/** gpg does not say why it could not sign a revocation: only that it had all its answers. */
+function signingFailed({ status }: Answer): boolean {
+  return status.some((line) => line.keyword === "GOT_IT") && argsOf(status, "ERROR") === undefined
 }
 
 /** The same for a command that changes a certificate; answers with the changed one. */
@@ -191,9 +198,7 @@ async function withChangedKeyring(
 
 /** What is new of our own certificate has to be there after a restart, too. */
 async function takenIn(context: Context, certificate: Uint8Array, { signal }: CallOptions): Promise<void> {
-  const { exitCode, status } = await context.changes.use({ signal }, () =>
-    context.gpg({ args: ["--import"], input: certificate, signal }),
-  )
-  const done = status.some((line) => line.keyword === "IMPORT_OK")
-  if (!done) throw backend("gpg did not take the changed certificate", exitCode)
+  const done = ({ status }: Answer) => status.some((line) => line.keyword === "IMPORT_OK")
+  const answer = await context.keyring({ args: ["--import"], input: certificate, signal }, done)
+  if (!done(answer)) throw backend("gpg did not take the changed certificate", answer.exitCode)
 }

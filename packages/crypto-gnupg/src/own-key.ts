@@ -37,7 +37,7 @@ export async function ownKey(
 ): Promise<OwnKey | undefined> {
   const { signal } = options ?? {}
   const args = ["--with-colons", "--with-fingerprint", "--with-fingerprint", "--list-secret-keys", "--", wanted]
-  const listed = await context.gpg({ args, signal })
+  const listed = await context.keyring({ args, signal }, ({ exitCode }) => exitCode === 0)
   if (listed.exitCode !== 0) {
     if (lacksAgent(listed.status)) throw backend("gpg-agent does not answer", listed.exitCode)
     if (lacksSecret(listed.status) || argsOf(listed.status, "ERROR")?.[0] === "keylist.getkey") return undefined
@@ -53,7 +53,8 @@ export async function ownKey(
 }
 
 async function exported(context: Context, wanted: Fingerprint, options: CallOptions | undefined): Promise<Uint8Array> {
-  const { exitCode, output } = await context.gpg({ args: ["--export", "--", wanted], signal: options?.signal })
+  const task = { args: ["--export", "--", wanted], signal: options?.signal }
+  const { exitCode, output } = await context.keyring(task, (answer) => answer.output.length > 0)
   if (exitCode !== 0 || output.length === 0) throw backend("gpg cannot export the certificate", exitCode)
   return output
 }

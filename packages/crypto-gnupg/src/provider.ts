@@ -7,6 +7,7 @@ import { configuration } from "./errors.ts"
 import { generate } from "./generate.ts"
 import { gpgOn } from "./gpg.ts"
 import { handles } from "./handles.ts"
+import { onKeyring } from "./keyring.ts"
 import { lifecycle } from "./lifecycle.ts"
 import { open } from "./open.ts"
 import { seal } from "./seal.ts"
@@ -61,15 +62,16 @@ export function gnupg(options: GnupgOptions): GnupgProvider {
   const home = resolve(options.homedir)
   const tools = toolsOf(options.program ?? "gpg")
   const agent = agentOf(tools, home, timeoutMs)
+  const gpg = gpgOn(tools, home, agent, slots(maxProcesses), timeoutMs)
   const context: Context = {
-    gpg: gpgOn(tools, home, agent, slots(maxProcesses), timeoutMs),
+    gpg,
+    keyring: onKeyring(gpg, slots(1)),
     home,
     handles: handles(),
     certificates,
     clock: options.clock ?? systemClock(),
     limits: options.limits ?? {},
     askPassphrase: options.passphrase,
-    changes: slots(1),
   }
   const secrets = transfer(context)
   return {

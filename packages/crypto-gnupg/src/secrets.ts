@@ -2,6 +2,7 @@ import { type CallOptions, isAurochsError, throwIfAborted } from "@aurochs/core"
 import type { SecretKey } from "@aurochs/crypto"
 import type { Context } from "./context.ts"
 import { backend } from "./errors.ts"
+import type { Answer } from "./gpg.ts"
 import { ownKey } from "./own-key.ts"
 import { joined, packetsOf, tag } from "./packets.ts"
 import { checkPassphrase } from "./passphrase.ts"
@@ -81,12 +82,11 @@ async function kept(
   options: CallOptions,
 ): Promise<SecretKey> {
   const { signal } = options
-  const imported = await context.changes.use({ signal }, () =>
-    context.gpg({ args: ["--import"], input: bytes, passphrase, signal }),
-  )
   const { fingerprint } = handle.certificate
-  const done = imported.status.some((line) => line.keyword === "IMPORT_OK" && line.args[1] === fingerprint)
-  if (lacksAgent(imported.status) || !done) throw backend("gpg did not take the key", imported.exitCode)
+  const done = ({ status }: Answer) =>
+    status.some((line) => line.keyword === "IMPORT_OK" && line.args[1] === fingerprint)
+  const imported = await context.keyring({ args: ["--import"], input: bytes, passphrase, signal }, done)
+  if (lacksAgent(imported.status) || !done(imported)) throw backend("gpg did not take the key", imported.exitCode)
   const own = await ownKey(context, fingerprint, { signal })
   if (own === undefined) throw backend("gpg did not take the secret key", imported.exitCode)
   return context.handles.add({ ...own, passphrase })

@@ -37,7 +37,10 @@ async function exportKey(
   const { fingerprint } = held.certificate
   if (held.parts.some((part) => part.secret === "card")) throw unsupported("exporting a key that is on a card")
   const answer = await withSecret(context, held, { signal }, (passphrase) =>
-    context.gpg({ args: ["--export-secret-keys", "--", fingerprint], passphrase, signal }),
+    context.keyring(
+      { args: ["--export-secret-keys", "--", fingerprint], passphrase, signal },
+      ({ output }) => output.length > 0,
+    ),
   )
   const { output, exitCode } = answer
   try {

@@ -1,4 +1,4 @@
-import { mkdtemp } from "node:fs/promises"
+import { mkdtemp, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { openpgpjs } from "@aurochs/crypto-openpgpjs"
@@ -22,7 +22,9 @@ export async function provider(options: Partial<GnupgOptions> = {}): Promise<Gnu
   return gnupg({ certificates: openpgpjs(), ...(program === undefined ? {} : { program }), ...options, homedir })
 }
 
-/** An empty folder of our own. */
-export function freshHome(): Promise<string> {
-  return mkdtemp(join(tmpdir(), "gnupg-"))
+/** A homedir of our own, whose agent does not measure first how much work a passphrase should cost. */
+export async function freshHome(): Promise<string> {
+  const home = await mkdtemp(join(tmpdir(), "gnupg-"))
+  await writeFile(join(home, "gpg-agent.conf"), "s2k-count 65536\n", { mode: 0o600 })
+  return home
 }
