@@ -24,7 +24,7 @@ export function homes(): Homes {
     home,
     async provider(options = {}) {
       const made = await provider({ ...options, homedir: options.homedir ?? (await home()) })
-      undo.push(() => made[Symbol.asyncDispose]())
+      undo.push(async () => made[Symbol.asyncDispose]())
       return made
     },
   }
