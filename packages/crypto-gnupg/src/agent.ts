@@ -1,4 +1,4 @@
-import { backend } from "./errors.ts"
+import { backend, configuration } from "./errors.ts"
 import { checkSocketFolder, prepareHome } from "./home.ts"
 import { type Command, run } from "./process.ts"
 import { environment, type Tools } from "./tools.ts"
@@ -33,6 +33,9 @@ export function agentOf(tools: Tools, home: string, timeoutMs: number): Agent {
 
   const start = async () => {
     await prepareHome(home)
+    // From 2.3 on; it keeps certificates where no keyring of a call can take their place.
+    const settings = await call(tools.gpg, ["--homedir", home, "--no-options", "--gpgconf-list"])
+    if (/^use_keyboxd:\d+:1:/m.test(settings)) throw configuration("homedir", "its common.conf has use-keyboxd")
     const folder = await call(tools.conf, ["--homedir", home, "--list-dirs", "socketdir"])
     checkSocketFolder(folder.trim() || home)
     if (await ask(["--no-autostart"])) return
