@@ -1,5 +1,6 @@
 import { defineProject } from "vitest/config"
 
 export default defineProject({
-  test: { name: "crypto-gnupg", include: ["test/**/*.test.ts"] },
+  // Each test starts an agent and some processes, on a machine that may be busy with others.
+  test: { name: "crypto-gnupg", include: ["test/**/*.test.ts"], testTimeout: 120_000, hookTimeout: 60_000 },
 })

@@ -1,4 +1,4 @@
-import { type CallOptions, isAurochsError, throwIfAborted } from "@aurochs/core"
+import { type CallOptions, type Fingerprint, fingerprint, isAurochsError, throwIfAborted } from "@aurochs/core"
 import type { SecretKey } from "@aurochs/crypto"
 import type { Context } from "./context.ts"
 import { backend } from "./errors.ts"
@@ -28,11 +28,14 @@ interface Readable {
 export async function importSecret(context: Context, secret: Uint8Array, options: ImportOptions): Promise<SecretKey[]> {
   throwIfAborted(options)
   const read: Readable[] = []
+  const keys: SecretKey[] = []
   try {
     for (const bytes of split(secret)) read.push(await readable(context, bytes, options))
-    const keys: SecretKey[] = []
     for (const one of read) keys.push(await kept(context, one, options))
     return keys
+  } catch (error) {
+    for (const key of keys) await key[Symbol.asyncDispose]()
+    throw error
   } finally {
     for (const { handle, bytes } of read) {
       bytes.fill(0)
@@ -71,9 +74,8 @@ async function readable(context: Context, bytes: Uint8Array, options: ImportOpti
   } catch (error) {
     if (!isAurochsError(error, "KEY_LOCKED") || options.passphrase === undefined) throw error
   }
-  const unlocked = await read(options.passphrase)
   checkPassphrase(options.passphrase)
-  return unlocked
+  return read(options.passphrase)
 }
 
 async function kept(
@@ -82,23 +84,26 @@ async function kept(
   options: CallOptions,
 ): Promise<SecretKey> {
   const { signal } = options
-  const { fingerprint } = handle.certificate
-  const done = ({ status }: Answer) =>
-    status.some((line) => line.keyword === "IMPORT_OK" && line.args[1] === fingerprint)
+  const { fingerprint: of } = handle.certificate
+  const done = ({ status }: Answer) => status.some((line) => line.keyword === "IMPORT_OK" && line.args[1] === of)
   const imported = await context.keyring({ args: ["--import"], input: bytes, passphrase, signal }, done)
   if (lacksAgent(imported.status) || !done(imported)) throw backend("gpg did not take the key", imported.exitCode)
-  const own = await ownKey(context, fingerprint, { signal })
+  const own = await ownKey(context, of, { signal })
   if (own === undefined) throw backend("gpg did not take the secret key", imported.exitCode)
   return context.handles.add({ ...own, passphrase })
 }
 
-/** A key that the homedir has; undefined if it has none with this fingerprint. */
+/**
+ * A key that the homedir has; undefined if it has none with this fingerprint.
+ *
+ * @throws {AurochsError} `BAD_DATA` (`fingerprint`), `BACKEND`, `ABORTED`
+ */
 export async function secretKey(
   context: Context,
-  wanted: SecretKey["certificate"]["fingerprint"],
+  wanted: Fingerprint,
   options: CallOptions | undefined,
 ): Promise<SecretKey | undefined> {
   throwIfAborted(options)
-  const own = await ownKey(context, wanted, options)
+  const own = await ownKey(context, fingerprint(wanted), options)
   return own && context.handles.add(own)
 }

@@ -21,8 +21,8 @@ describe("what gpg says", () => {
 
   it("A28: one line of it never becomes two, whatever is in it", () => {
     fc.assert(
-      fc.property(fc.string({ unit: "binary" }), (text) => {
-        const line = text.replaceAll("\n", "")
+      fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
+        const line = Buffer.from(bytes).toString("latin1").replaceAll("\n", "")
         expect(statusLines(`[GNUPG:] USERID_HINT ${line}`)).toHaveLength(1)
       }),
     )
