@@ -1,7 +1,7 @@
 import type { Certificate } from "@aurochs/core"
 import type { SecretKey } from "@aurochs/crypto"
 import { backend } from "./errors.ts"
-import type { OwnPart } from "./own-key.ts"
+import type { OwnPart } from "./own-parts.ts"
 
 /** A key in the homedir, as a handle knows it. The secret itself is with the agent. */
 export interface Held {

@@ -4,7 +4,7 @@ import { type Context, momentOf } from "./context.ts"
 import { readEnvelope, type SessionPacket } from "./envelope.ts"
 import { cannotDecrypt, locked, unsupported } from "./errors.ts"
 import type { Held } from "./handles.ts"
-import type { OwnPart } from "./own-key.ts"
+import type { OwnPart } from "./own-parts.ts"
 import { sessionKeyOf } from "./session-key.ts"
 
 /** Options of `CryptoProvider.open`. */

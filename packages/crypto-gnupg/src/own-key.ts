@@ -1,21 +1,8 @@
-import { type CallOptions, type Certificate, type Fingerprint, fingerprint } from "@aurochs/core"
+import type { CallOptions, Certificate, Fingerprint } from "@aurochs/core"
 import type { Context } from "./context.ts"
 import { backend } from "./errors.ts"
+import { type OwnPart, ownParts } from "./own-parts.ts"
 import { argsOf, lacksAgent, lacksSecret } from "./status.ts"
-
-/** A primary key or subkey of ours. */
-export interface OwnPart {
-  readonly fingerprint: Fingerprint
-  /** Upper-case hex. */
-  readonly keyId: string
-  /** Public-key algorithm (RFC 9580 §9.1). */
-  readonly algorithm: number
-  readonly createdAt: Date
-  readonly signs: boolean
-  readonly encrypts: boolean
-  /** Where its secret is. */
-  readonly secret: "agent" | "card" | "missing"
-}
 
 /** A key of the homedir: its certificate as the homedir has it, and where its secrets are. */
 export interface OwnKey {
@@ -57,28 +44,4 @@ async function exported(context: Context, wanted: Fingerprint, options: CallOpti
   const { exitCode, output } = await context.keyring(task, (answer) => answer.output.length > 0)
   if (exitCode !== 0 || output.length === 0) throw backend("gpg cannot export the certificate", exitCode)
   return output
-}
-
-/**
- * Reads gpg's listing (its `doc/DETAILS`). A User ID cannot forge a line of it: gpg escapes what is no plain text
- * (attack A28).
- */
-export function ownParts(listing: string): readonly OwnPart[] {
-  const lines = listing.split("\n").map((line) => line.split(":"))
-  return lines.flatMap((fields, i) => {
-    if (fields[0] !== "sec" && fields[0] !== "ssb") return []
-    const next = lines.slice(i + 1).find((one) => one[0] === "fpr")
-    const token = fields[14] ?? ""
-    return [
-      {
-        fingerprint: fingerprint(next?.[9] ?? ""),
-        keyId: (fields[4] ?? "").toUpperCase(),
-        algorithm: Number(fields[3]),
-        createdAt: new Date(Number(fields[5]) * 1000),
-        signs: (fields[11] ?? "").includes("s"),
-        encrypts: (fields[11] ?? "").includes("e"),
-        secret: token === "+" ? "agent" : /^[0-9A-F]{6,}$/i.test(token) ? "card" : "missing",
-      } satisfies OwnPart,
-    ]
-  })
 }

@@ -5,6 +5,7 @@ import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
 import { afterAll, describe, expect, it } from "vitest"
 import { gnupgAvailable } from "../src/index.ts"
+import { toolsOf } from "../src/tools.ts"
 import { homes, utf8 } from "./support/homes.ts"
 import { missing, program } from "./support/program.ts"
 
@@ -153,7 +154,7 @@ describe("gnupgAvailable", () => {
 /** Process id of the agent that listens in this homedir. */
 function agentOf(home: string): string | undefined {
   const args = ["--homedir", home, "--no-autostart", "GETINFO pid", "/bye"]
-  const said = execFileSync("gpg-connect-agent", args, { stdio: ["ignore", "pipe", "ignore"] }).toString()
+  const said = execFileSync(toolsOf(program ?? "gpg").connect, args, { stdio: ["ignore", "pipe", "ignore"] }).toString()
   return /^D (\d+)/m.exec(said)?.[1]
 }
 

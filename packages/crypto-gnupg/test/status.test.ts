@@ -1,7 +1,7 @@
 import { openpgpjs } from "@aurochs/crypto-openpgpjs"
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import { ownParts } from "../src/own-key.ts"
+import { ownParts } from "../src/own-parts.ts"
 import { packet } from "../src/packets.ts"
 import { argsOf, isLocked, lacksSecret, statusLines } from "../src/status.ts"
 import { homes, utf8 } from "./support/homes.ts"
