@@ -7,9 +7,28 @@ export function primaryOf(certificate: Uint8Array): string {
   return (primary && fingerprintOf(primary.body)?.toString("hex")) ?? ""
 }
 
-/** Key IDs (16 hex digits, lower case) of the public keys of a certificate, the primary key's first. */
-export function keyIdsOf(certificate: Uint8Array): readonly string[] {
-  return publicKeys(certificate).map((key) => keyIdOf(key.body) ?? "")
+/** One key of a certificate: the primary key or a subkey. */
+export interface PublicKeyId {
+  /** 16 hex digits, lower case. */
+  readonly keyId: string
+  /** Public-key algorithm by its number (RFC 9580 §9.1). */
+  readonly algorithm: number
+}
+
+/** The keys of a certificate, the primary key first; those of versions that nobody uses are left out. */
+export function keysOf(certificate: Uint8Array): readonly PublicKeyId[] {
+  return publicKeys(certificate).flatMap(({ body }) => {
+    const keyId = keyIdOf(body)
+    return keyId === undefined ? [] : [{ keyId, algorithm: body[5] ?? 0 }]
+  })
+}
+
+/** The key ID that a session key packet names (RFC 9580 §5.1); undefined for a hidden recipient. */
+export function sessionRecipient(body: Uint8Array): string | undefined {
+  if (body[0] === 3) return named(body.subarray(1, 9))
+  const length = body[1] ?? 0
+  if (body[0] !== 6 || length === 0) return undefined
+  return named(ofFingerprint(body[2], body.subarray(3, 2 + length)))
 }
 
 /**
@@ -29,20 +48,6 @@ export function narrowed(bytes: Uint8Array, certificate: Uint8Array, keep: Reado
     if (keeping) parts.push(packet.bytes)
   }
   return joined(parts)
-}
-
-/**
- * To whom a message is encrypted: the key IDs that its session key packets name, in their order; undefined for a hidden
- * recipient (RFC 9580 §5.1).
- */
-export function recipientsOf(message: Uint8Array): readonly (string | undefined)[] {
-  const sessions = (packets(message) ?? []).filter((packet) => packet.tag === tag.publicKeySession)
-  return sessions.map(({ body }) => {
-    if (body[0] === 3) return named(body.subarray(1, 9))
-    if (body[0] !== 6) return undefined
-    const length = body[1] ?? 0
-    return length === 0 ? undefined : named(ofFingerprint(body[2], body.subarray(3, 2 + length)))
-  })
 }
 
 /** The key ID of the first one-pass signature (RFC 9580 §5.4). */

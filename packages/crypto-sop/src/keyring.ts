@@ -1,7 +1,7 @@
 import type { CallOptions } from "@aurochs/core"
 import type { CryptoProvider, SecretKey } from "@aurochs/crypto"
 import { backend } from "./errors.ts"
-import { keyIdsOf } from "./key-ids.ts"
+import { keysOf, type PublicKeyId } from "./key-ids.ts"
 
 /** A secret key in memory. */
 export interface Held {
@@ -9,7 +9,8 @@ export interface Held {
   readonly inner: SecretKey
   /** Transferable secret key, unlocked: what the program is given. */
   readonly secret: Uint8Array
-  readonly keyIds: readonly string[]
+  /** Of its certificate. */
+  readonly keys: readonly PublicKeyId[]
 }
 
 /** The secret keys of one provider, known by their handles. */
@@ -72,7 +73,7 @@ export function keyring(
       try {
         for (const one of inner) {
           const secret = await transfer.export(one, { passphrase: "none", signal: options?.signal })
-          taken.push(add({ inner: one, secret, keyIds: keyIdsOf(one.certificate.bytes) }))
+          taken.push(add({ inner: one, secret, keys: keysOf(one.certificate.bytes) }))
         }
         return taken
       } catch (error) {

@@ -1,8 +1,8 @@
 import { type CallOptions, type Certificate, isAurochsError, throwIfAborted } from "@aurochs/core"
 import { type At, defaultLimits, type Limits, type Opened, type SecretKey } from "@aurochs/crypto"
+import { addressedTo, recipientsOf } from "./address.ts"
 import { type Context, passedOn } from "./context.ts"
 import { cannotDecrypt } from "./errors.ts"
-import { recipientsOf } from "./key-ids.ts"
 import type { Held } from "./keyring.ts"
 
 /** Options of `CryptoProvider.open`. */
@@ -16,18 +16,21 @@ export type OpenOptions = CallOptions &
 /** The limits of a call, in full. */
 export type Bounded = OpenOptions & { readonly limits: Limits }
 
+/** A message and one of our keys, which may open it. */
+export interface Trial {
+  readonly message: Uint8Array
+  /** The message as the program gets it. */
+  readonly addressed: Uint8Array
+  readonly held: Held
+}
+
 /**
  * Opens an encrypted message with one key.
  *
  * @returns undefined if this key does not open it
  * @throws {AurochsError} if no other key will change that
  */
-export type Attempt = (
-  context: Context,
-  message: Uint8Array,
-  held: Held,
-  options: Bounded,
-) => Promise<Opened | undefined>
+export type Attempt = (context: Context, trial: Trial, options: Bounded) => Promise<Opened | undefined>
 
 /** Keys that are tried on one message at most: each is a run of the program. */
 const MAX_ATTEMPTS = 32
@@ -50,15 +53,15 @@ export async function open(
   return context.keys.use(options.decryptWith, async (ours) => {
     const clear = await openClear(context, message, { ...options, limits })
     if (clear !== undefined) return clear
-    const to = recipientsOf(message)
-    const named = ours.filter((held) => held.keyIds.some((keyId) => to.includes(keyId)))
-    const hidden = to.includes(undefined)
-    for (const held of (hidden ? ours : named).slice(0, MAX_ATTEMPTS)) {
-      const bounded = { ...options, limits: { ...defaultLimits, ...limits } }
-      const opened = await attempt(context, message, held, bounded)
+    const bounded = { ...options, limits: { ...defaultLimits, ...limits } }
+    for (const held of ours.slice(0, MAX_ATTEMPTS)) {
+      const addressed = addressedTo(message, held.keys)
+      const opened = addressed && (await attempt(context, { message, addressed, held }, bounded))
       if (opened !== undefined) return opened
     }
-    throw cannotDecrypt(named.length > 0 ? "damaged" : "not-for-us")
+    const to = recipientsOf(message)
+    const named = ours.some((held) => held.keys.some(({ keyId }) => to.includes(keyId)))
+    throw cannotDecrypt(named ? "damaged" : "not-for-us")
   })
 }
 

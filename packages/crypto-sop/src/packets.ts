@@ -1,6 +1,7 @@
 /** Packet types (RFC 9580 §5), as far as this provider looks at them itself. */
 export const tag = {
   publicKeySession: 1,
+  passwordSession: 3,
   onePassSignature: 4,
   secretKey: 5,
   publicKey: 6,

@@ -1,10 +1,10 @@
 import { type CallOptions, type Certificate, throwIfAborted } from "@aurochs/core"
 import type { At, SecretKey } from "@aurochs/crypto"
+import { recipientsOf } from "./address.ts"
 import { type Chosen, chosenRecipients, chosenSigner, refused } from "./choose.ts"
 import { type Context, requireNow } from "./context.ts"
 import { backend, exit, exited } from "./errors.ts"
 import { type Folder, withFolder } from "./folder.ts"
-import { recipientsOf } from "./key-ids.ts"
 import { joined, packets, tag, written } from "./packets.ts"
 import { run } from "./run.ts"
 

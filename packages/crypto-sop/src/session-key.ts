@@ -3,8 +3,7 @@ import type { CryptoProvider, SessionKey } from "@aurochs/crypto"
 import type { Context } from "./context.ts"
 import { backend, badMessage, exit, exited, unsupported } from "./errors.ts"
 import { withFolder } from "./folder.ts"
-import type { Held } from "./keyring.ts"
-import type { Attempt, Bounded } from "./open.ts"
+import type { Attempt, Bounded, Trial } from "./open.ts"
 import { run } from "./run.ts"
 
 /** How the certificate reader opens a message with its session key. */
@@ -18,9 +17,13 @@ const MAX_SESSION_KEY_BYTES = 128
  * the program makes of the text does not matter, so neither does what it gets wrong there.
  */
 export function bySessionKey(openWithSessionKey: OpenWithSessionKey): Attempt {
-  return async (context, message, held, options) => {
-    const sessionKey = await sessionKeyOf(context, message, held, options)
+  // Once it told one it is not asked again whether it does.
+  let tells = false
+  return async (context, trial, options) => {
+    const sessionKey = await sessionKeyOf(context, trial, options, tells)
     if (sessionKey === undefined) return undefined
+    tells = true
+    const { message, held } = trial
     const { verifyWith, limits, now, signal } = options
     const encryptedTo = held.inner.certificate.fingerprint
     try {
@@ -37,14 +40,14 @@ export function bySessionKey(openWithSessionKey: OpenWithSessionKey): Attempt {
 
 async function sessionKeyOf(
   context: Context,
-  message: Uint8Array,
-  held: Held,
+  { addressed, held }: Trial,
   { limits, signal }: Bounded,
+  tells: boolean,
 ): Promise<SessionKey | undefined> {
   const { program } = context
   return withFolder(context.folder, program.name, program.left, async (folder) => {
     const key = await folder.write("secret-key", held.secret)
-    const common = { input: message, folder: folder.path, maxOutputBytes: limits.maxPlaintextBytes, signal }
+    const common = { input: addressed, folder: folder.path, maxOutputBytes: limits.maxPlaintextBytes, signal }
     const ended = await run(program, {
       ...common,
       args: ["decrypt", `--session-key-out=${folder.path}/session-key`, key],
@@ -56,6 +59,7 @@ async function sessionKeyOf(
     if (ended.tooMuch) throw badMessage("it exceeds maxPlaintextBytes", "maxPlaintextBytes")
     if (ended.exitCode === exit.cannotDecrypt || ended.exitCode === exit.badData) return undefined
     if (ended.exitCode === exit.unsupportedAlgorithm) throw exited(program.name, "decrypt", ended.exitCode)
+    if (tells) return undefined
     // A code that says nothing, or that there is no such option: does it open it when it is not asked for the key?
     const plain = await run(program, { ...common, args: ["decrypt", key] })
     if (plain.ok) throw noSessionKey(context)

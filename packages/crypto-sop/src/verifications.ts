@@ -18,7 +18,7 @@ const UNDETERMINED: readonly SignatureVerdict[] = [{ kind: "unverified", reason:
  * Decrypts and verifies with the program alone, for programs that do not tell session keys. The text is that of the run
  * that vouched for it; where no run did, it is decrypted once more without verifying, and nothing is claimed of it.
  */
-export const byProgram: Attempt = async (context, message, held, options) => {
+export const byProgram: Attempt = async (context, { addressed, held }, options) => {
   const { program } = context
   return withFolder(context.folder, program.name, program.left, async (folder) => {
     const key = await folder.write("secret-key", held.secret)
@@ -26,7 +26,7 @@ export const byProgram: Attempt = async (context, message, held, options) => {
     const decrypt = (args: readonly string[]): Promise<Ended> =>
       run(program, {
         args: ["decrypt", ...args, key],
-        input: message,
+        input: addressed,
         folder: folder.path,
         maxOutputBytes: options.limits.maxPlaintextBytes,
         signal: options.signal,
