@@ -1,0 +1,71 @@
+import { cryptoProviderCases } from "@aurochs/conformance"
+
+type Skips = Readonly<Record<string, string>>
+
+const NO_CLOCK = "programs have the machine's clock and can be given no other: sealing at another moment is UNSUPPORTED"
+const NO_KEY_NO_REASON = "it tells no session key of such a message, so that it is CANNOT_DECRYPT (damaged), not BAD_DATA"
+const JVM = "it starts a JVM for each call: all cases run with AUROCHS_ALL_BACKENDS=1"
+
+/** What no program can do. */
+const everywhere: Skips = {
+  "now decides: the signature carries it, and a key is unusable before it was made": NO_CLOCK,
+  "a clock that is five minutes behind can still use a brand-new key": NO_CLOCK,
+  "A21: an expired key still opens what was sent to it": `${NO_CLOCK}; shown in programs.test.ts instead`,
+  "revoke as superseded or retired: what was signed before still counts; as compromised it does not": NO_CLOCK,
+  "renew: the new end holds, the fingerprint stays, and old messages still count": NO_CLOCK,
+}
+
+const malformed: Skips = {
+  "A27: two texts inside one message, and text beside compressed text, are BAD_DATA": NO_KEY_NO_REASON,
+}
+
+const bomb = "A16: 48 MiB from 48 KiB, or from 300 bytes, are refused within a second"
+
+const each: Readonly<Record<string, Skips>> = {
+  sqop: {
+    ...malformed,
+    "a one-pass signature without its signature, or a text before which it stands, is never valid": NO_KEY_NO_REASON,
+  },
+  gosop: {
+    "R5: sign makes a message that is signed and not encrypted": "Debian's version has no inline-sign",
+    "encryption to an RSA primary key that signs too is read": "it decrypts with subkeys only",
+    [bomb]: "it unpacks all before it writes anything, which may take longer: refused all the same, see programs.test.ts",
+  },
+  "pgpainless-cli": {
+    ...malformed,
+    [bomb]: "the JVM alone may take longer: refused all the same, see programs.test.ts",
+    "A16: limits of a call are held: bytes of the message, bytes of the text, packets":
+      "it compresses, so that what it sealed is smaller than the limit of the case",
+    "A15: no flipped bit yields another text with a valid signature": "32 runs take longer than a case may",
+  },
+}
+
+/** What a slow program is tried with in every run. */
+const quick: readonly string[] = [
+  "R3 I7: signcrypt to two recipients: each reads the same bytes under one valid signature",
+  "R2 R21 I8: binary: one session key for each recipient, then one SEIPDv1 packet",
+  "an aborted signal ends every call with ABORTED",
+  "R15: a good message of another engine is valid, with its signer and the time of signing",
+  "R15 A25: another text under a real signature is invalid",
+  "R16: somebody else's good signature is an unknown key",
+  "R3 A3: an unsigned message has no verdict at all",
+  "R5 A7: a message that is only signed never passes for an encrypted one",
+  "R5: sign makes a message that is signed and not encrypted",
+  "A29: a hidden recipient is found, also among others",
+  "A15: altered or shortened encrypted data is CANNOT_DECRYPT, damaged, and nothing of it comes out",
+]
+
+/**
+ * The cases of the suite that a program is not run with, each with its reason.
+ *
+ * @param slow only a few cases
+ */
+export function skips(program: string, slow: boolean): Skips {
+  const own = { ...everywhere, ...each[program] }
+  const titles = cryptoProviderCases.map((one) => one.title)
+  const gone = quick.filter((title) => !titles.includes(title))
+  if (gone.length > 0) throw new Error(`there is no such case: ${gone.join("; ")}`)
+  if (!slow) return own
+  const rest = titles.filter((title) => !quick.includes(title) && own[title] === undefined)
+  return { ...own, ...Object.fromEntries(rest.map((title) => [title, JVM])) }
+}
