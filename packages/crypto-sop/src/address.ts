@@ -2,18 +2,16 @@ import { type PublicKeyId, sessionRecipient } from "./key-ids.ts"
 import { joined, type Packet, packets, tag } from "./packets.ts"
 
 /**
- * A message as one of our keys sees it: of the session keys only those that may be for it. One for a hidden recipient
- * (attack A29) is marked with the key that is to be tried, because not every program tries by itself; this mark is
- * not protected by anything, and what is opened afterwards is the message as it came. Passwords are left out.
- *
- * @returns undefined if nothing in it is for this key
+ * A message as one of our keys sees it: once for each of its session keys that may be for it, because not every program
+ * goes on after one that it cannot decrypt. One for a hidden recipient (attack A29) is marked with the key that is to be
+ * tried, because not every program tries by itself; the mark is not protected by anything, and what is opened afterwards
+ * is the message as it came. Passwords are left out.
  */
-export function addressedTo(message: Uint8Array, keys: readonly PublicKeyId[]): Uint8Array | undefined {
+export function addressedTo(message: Uint8Array, keys: readonly PublicKeyId[]): readonly Uint8Array[] {
   const all = packets(message) ?? []
   const sessions = all.filter((one) => one.tag === tag.publicKeySession).flatMap((one) => forKeys(one, keys))
-  if (sessions.length === 0) return undefined
   const rest = all.filter((one) => one.tag !== tag.publicKeySession && one.tag !== tag.passwordSession)
-  return joined([...sessions, ...rest.map((one) => one.bytes)])
+  return sessions.map((session) => joined([session, ...rest.map((one) => one.bytes)]))
 }
 
 /** RFC 9580 §5.1: of version 3, key ID and algorithm come first; zeros hide the recipient. */

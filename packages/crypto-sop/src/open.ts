@@ -32,7 +32,7 @@ export interface Trial {
  */
 export type Attempt = (context: Context, trial: Trial, options: Bounded) => Promise<Opened | undefined>
 
-/** Keys that are tried on one message at most: each is a run of the program. */
+/** Trials on one message at most: each is a run of the program. */
 const MAX_ATTEMPTS = 32
 
 /**
@@ -54,9 +54,11 @@ export async function open(
     const clear = await openClear(context, message, { ...options, limits })
     if (clear !== undefined) return clear
     const bounded = { ...options, limits: { ...defaultLimits, ...limits } }
-    for (const held of ours.slice(0, MAX_ATTEMPTS)) {
-      const addressed = addressedTo(message, held.keys)
-      const opened = addressed && (await attempt(context, { message, addressed, held }, bounded))
+    const trials = ours.flatMap((held) =>
+      addressedTo(message, held.keys).map((addressed) => ({ message, addressed, held })),
+    )
+    for (const trial of trials.slice(0, MAX_ATTEMPTS)) {
+      const opened = await attempt(context, trial, bounded)
       if (opened !== undefined) return opened
     }
     const to = recipientsOf(message)
