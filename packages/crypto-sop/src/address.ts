@@ -21,7 +21,8 @@ function forKeys({ body, bytes }: Packet, keys: readonly PublicKeyId[]): readonl
   if (body[0] !== 3) return [bytes]
   const fit = keys.filter((key) => key.algorithm === body[9])
   return fit.map((key) => {
-    const marked = bytes.slice()
+    // A copy: the slice of a Buffer would be the caller's own memory.
+    const marked = new Uint8Array(bytes)
     marked.set(Buffer.from(key.keyId, "hex"), bytes.length - body.length + 1)
     return marked
   })
