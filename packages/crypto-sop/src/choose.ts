@@ -1,7 +1,7 @@
 import { AurochsError, type BareJid, bareJid, type CallOptions, type Certificate } from "@aurochs/core"
 import type { At } from "@aurochs/crypto"
-import { type Context, passedOn } from "./context.ts"
 import { recipientsOf } from "./address.ts"
+import { type Context, passedOn } from "./context.ts"
 import { narrowed, primaryOf, signerOf } from "./key-ids.ts"
 import type { Held } from "./keyring.ts"
 

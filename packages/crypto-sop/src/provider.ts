@@ -58,7 +58,7 @@ export function sop(options: SopOptions): CryptoProvider {
       throwIfAborted(call)
       return undefined
     },
-    importSecret: async (secret, call) => keys.adopt(await reader.importSecret(secret, call), call),
+    importSecret: async (secret, call) => keys.adopt(await reader.importSecret(new Uint8Array(secret), call), call),
     generate: (spec, call) => generate(context, spec, call),
     signcrypt: (plaintext, call) => seal(context, plaintext, call),
     encrypt: (plaintext, { now, signal, recipients }) => seal(context, plaintext, { now, signal, recipients }),

@@ -1,6 +1,6 @@
 import { type Fingerprint, fingerprint } from "@aurochs/core"
 import type { SignatureVerdict } from "@aurochs/crypto"
-import { type Context, isNow } from "./context.ts"
+import { isNow } from "./context.ts"
 import { badMessage, exit, exited } from "./errors.ts"
 import { type Folder, withFolder } from "./folder.ts"
 import type { Attempt } from "./open.ts"

@@ -6,8 +6,8 @@ import type { Certificate } from "@aurochs/core"
 import type { CryptoProvider, SecretKey } from "@aurochs/crypto"
 import * as pgp from "openpgp"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
-import { packets, written } from "../src/packets.ts"
 import { sop, sopAvailable } from "../src/index.ts"
+import { packets, written } from "../src/packets.ts"
 import { first, reader, type Tried, text, tried, utf8 } from "./programs.ts"
 
 const sqop = await tried("sqop")
@@ -16,7 +16,11 @@ const pgpainless = await tried("pgpainless-cli")
 
 /** What a program does by itself, without the provider. */
 async function raw({ program, env }: Tried, args: readonly string[], input: Uint8Array) {
-  const child = spawn(program, args, { cwd: folder, env: { ...process.env, ...env }, stdio: ["pipe", "pipe", "ignore"] })
+  const child = spawn(program, args, {
+    cwd: folder,
+    env: { ...process.env, ...env },
+    stdio: ["pipe", "pipe", "ignore"],
+  })
   const output: Buffer[] = []
   child.stdout.on("data", (chunk: Buffer) => output.push(chunk))
   child.stdin.on("error", () => {})
@@ -125,10 +129,12 @@ describe.skipIf(gosop.missing !== undefined)(`gosop (${gosop.missing ?? "here"})
   test("its line for a good signature names the time of verifying; with session keys the time is right", async () => {
     const now = new Date(Date.now() - 300_000)
     const recipients = [bob.certificate]
-    const old = (await reader.generate({ userId: "xmpp:old@example.org" }, { now: new Date(Date.now() - 86_400_000) })).key
+    const old = (await reader.generate({ userId: "xmpp:old@example.org" }, { now: new Date(Date.now() - 86_400_000) }))
+      .key
     const message = await reader.signcrypt(utf8("x"), { recipients, signWith: old, now })
     const p = provider(true)
-    const [verdict] = (await p.open(message, { decryptWith: [await bobAt(p)], verifyWith: [old.certificate] })).signatures
+    const [verdict] = (await p.open(message, { decryptWith: [await bobAt(p)], verifyWith: [old.certificate] }))
+      .signatures
     if (verdict?.kind !== "valid") throw new Error("not valid")
     expect(Math.abs(verdict.signedAt.getTime() - now.getTime())).toBeLessThanOrEqual(1000)
   })
@@ -167,7 +173,9 @@ for (const program of [sqop, gosop, pgpainless]) {
       expect(await sopAvailable(program)).toMatchObject({ usable: true, sessionKeys: true })
     })
 
-    test("valid-only: good is valid under the primary key, anything else is undetermined", { timeout: 60_000 }, async () => {
+    test("valid-only: good is valid under the primary key, anything else is undetermined", {
+      timeout: 60_000,
+    }, async () => {
       const p = sop({ ...program, certificates: reader, sessionKeys: false })
       expect(p.verdicts).toBe("valid-only")
       const decryptWith = [await bobAt(p)]
@@ -193,13 +201,16 @@ for (const program of [sqop, gosop, pgpainless]) {
 }
 
 for (const program of [sqop, gosop]) {
-  test.skipIf(program.missing !== undefined)(`A21: ${program.name} opens what was sent to a key that has expired`, async () => {
-    const p = sop({ ...program, certificates: reader })
-    const now = new Date("2025-12-01T00:00:00Z")
-    const { key } = await p.generate({ userId: "xmpp:a@example.org", expiresInMs: 3_600_000 }, { now })
-    const message = await reader.encrypt(utf8("old"), { recipients: [key.certificate], now })
-    expect(text((await p.open(message, { decryptWith: [key], verifyWith: [] })).plaintext)).toBe("old")
-  })
+  test.skipIf(program.missing !== undefined)(
+    `A21: ${program.name} opens what was sent to a key that has expired`,
+    async () => {
+      const p = sop({ ...program, certificates: reader })
+      const now = new Date("2025-12-01T00:00:00Z")
+      const { key } = await p.generate({ userId: "xmpp:a@example.org", expiresInMs: 3_600_000 }, { now })
+      const message = await reader.encrypt(utf8("old"), { recipients: [key.certificate], now })
+      expect(text((await p.open(message, { decryptWith: [key], verifyWith: [] })).plaintext)).toBe("old")
+    },
+  )
 }
 
 async function exported(key: SecretKey): Promise<Uint8Array> {

@@ -3,7 +3,8 @@ import { cryptoProviderCases } from "@aurochs/conformance"
 type Skips = Readonly<Record<string, string>>
 
 const NO_CLOCK = "programs have the machine's clock and can be given no other: sealing at another moment is UNSUPPORTED"
-const NO_KEY_NO_REASON = "it tells no session key of such a message, so that it is CANNOT_DECRYPT (damaged), not BAD_DATA"
+const NO_KEY_NO_REASON =
+  "it tells no session key of such a message, so that it is CANNOT_DECRYPT (damaged), not BAD_DATA"
 const JVM = "it starts a JVM for each call: all cases run with AUROCHS_ALL_BACKENDS=1"
 
 /** What no program can do. */
@@ -29,7 +30,8 @@ const each: Readonly<Record<string, Skips>> = {
   gosop: {
     "R5: sign makes a message that is signed and not encrypted": "Debian's version has no inline-sign",
     "encryption to an RSA primary key that signs too is read": "it decrypts with subkeys only",
-    [bomb]: "it unpacks all before it writes anything, which may take longer: refused all the same, see programs.test.ts",
+    [bomb]:
+      "it unpacks all before it writes anything, which may take longer: refused all the same, see programs.test.ts",
   },
   "pgpainless-cli": {
     ...malformed,
