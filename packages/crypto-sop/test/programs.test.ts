@@ -219,14 +219,13 @@ async function exported(key: SecretKey): Promise<Uint8Array> {
 
 /** To bob: 48 MiB of zeros, compressed. */
 async function bomb(): Promise<Uint8Array> {
-  const literal = new pgp.LiteralDataPacket()
-  literal.setBytes(new Uint8Array(48 * 1_048_576), pgp.enums.literal.binary)
-  const inside = new pgp.PacketList<pgp.LiteralDataPacket>()
-  inside.push(literal)
+  const { packets: inside } = await pgp.createMessage({ binary: new Uint8Array(48 * 1_048_576) })
   const compressed = new pgp.CompressedDataPacket()
   Object.assign(compressed, { packets: inside, algorithm: pgp.enums.compression.zlib })
   const outside = new pgp.PacketList<pgp.CompressedDataPacket>()
   outside.push(compressed)
   const encryptionKeys = await pgp.readKey({ binaryKey: bob.certificate.bytes })
-  return pgp.encrypt({ message: new pgp.Message(outside), encryptionKeys, format: "binary" })
+  const sealed = await pgp.encrypt({ message: new pgp.Message(outside), encryptionKeys, format: "binary" })
+  if (!(sealed instanceof Uint8Array)) throw new Error("a stream")
+  return sealed
 }
