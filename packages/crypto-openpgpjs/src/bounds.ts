@@ -6,12 +6,21 @@ import { type Framed, frame, tag } from "./packets.ts"
 const MAX_KEY_PACKETS = 1_024
 
 /**
+ * Is it small enough to be looked at (attack A19)?
+ *
+ * @throws {AurochsError} `BAD_DATA`
+ */
+export function boundCertificateSize(bytes: Uint8Array, limits: Limits): void {
+  if (bytes.length > limits.maxCertificateBytes) throw tooMuch("certificate", "maxCertificateBytes")
+}
+
+/**
  * Looks at the packet headers of one certificate, before any packet is parsed (attack A19).
  *
  * @throws {AurochsError} `BAD_DATA`
  */
 export function boundCertificate(bytes: Uint8Array, limits: Limits): void {
-  if (bytes.length > limits.maxCertificateBytes) throw tooMuch("certificate", "maxCertificateBytes")
+  boundCertificateSize(bytes, limits)
   const packets = framedKey(bytes, "certificate")
   if (packets[0]?.tag !== tag.publicKey) throw badData("certificate", "a certificate begins with a public key packet")
   const stray = packets.slice(1).some((p) => p.tag === tag.publicKey || IN_SECRET_KEYS.has(p.tag))

@@ -1,37 +1,57 @@
-/** A bounded map that forgets what was used longest ago. */
+/** A bounded map from bytes to what was made of them, which forgets what was used longest ago. */
 export interface Cache<T> {
-  /** @param make called if the entry is not there; a rejection is not kept */
-  get(key: string, make: () => Promise<T>): Promise<T>
+  /**
+   * @param bytes the whole key: compared byte by byte, so a caller may change its array afterwards
+   * @param make called with a copy of the bytes if they are not there; a rejection is not kept
+   */
+  get(bytes: Uint8Array, make: (copy: Uint8Array) => Promise<T>): Promise<T>
 }
 
-/** @param maxEntries at least 1 */
+interface Entry<T> {
+  readonly bytes: Uint8Array
+  readonly value: Promise<T>
+}
+
+/**
+ * Entries lie at a checksum that anybody can make collide. So there is one entry for each checksum: what collides takes
+ * its place, and costs no more than what was never there.
+ *
+ * @param maxEntries at least 1
+ */
 export function cache<T>(maxEntries: number): Cache<T> {
-  const entries = new Map<string, Promise<T>>()
+  const entries = new Map<number, Entry<T>>()
   return {
-    get(key, make) {
-      const known = entries.get(key)
-      const value = known ?? make()
+    get(bytes, make) {
+      const at = checksum(bytes)
+      const known = entries.get(at)
       // Deleting and setting moves it to the end: a Map keeps the order of insertion.
-      entries.delete(key)
-      entries.set(key, value)
-      if (known === undefined) {
-        value.catch(() => {
-          if (entries.get(key) === value) entries.delete(key)
-        })
+      entries.delete(at)
+      if (known !== undefined && sameBytes(known.bytes, bytes)) {
+        entries.set(at, known)
+        return known.value
       }
+      const copy = bytes.slice()
+      const entry: Entry<T> = { bytes: copy, value: make(copy) }
+      entries.set(at, entry)
+      entry.value.catch(() => {
+        if (entries.get(at) === entry) entries.delete(at)
+      })
       for (const oldest of entries.keys()) {
         if (entries.size <= maxEntries) break
         entries.delete(oldest)
       }
-      return value
+      return entry.value
     },
   }
 }
 
-/** SHA-256 as hex. */
-export async function sha256(bytes: Uint8Array): Promise<string> {
-  const digest = new Uint8Array(await globalThis.crypto.subtle.digest("SHA-256", bytes as Uint8Array<ArrayBuffer>))
-  let text = ""
-  for (const byte of digest) text += byte.toString(16).padStart(2, "0")
-  return text
+/** FNV-1a, 32 bits. */
+function checksum(bytes: Uint8Array): number {
+  let sum = 0x811c9dc5
+  for (const byte of bytes) sum = Math.imul(sum ^ byte, 0x01000193)
+  return sum
+}
+
+function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, i) => byte === b[i])
 }

@@ -126,14 +126,9 @@ function lastSelf(key: Checked): Pick<Usable, "user"> & { self: Usable["self"] |
 }
 
 /**
- * A key for the library that holds nothing but what was chosen. So the library judges the very signatures that were
- * judged here, and its memory of revocations, which does not know of different moments, never comes into play.
+ * A secret key for the library that holds nothing but what was chosen. So the library judges the very signatures that
+ * were judged here, and its memory of revocations, which does not know of different moments, never comes into play.
  */
-export function narrowed(usable: Usable, key: Checked): pgp.PublicKey {
-  return new pgp.PublicKey(packetList(narrowedPackets(usable, key)))
-}
-
-/** The same for a secret key. */
 export function narrowedSecret(usable: Usable, key: Checked): pgp.PrivateKey {
   return new pgp.PrivateKey(packetList(narrowedPackets(usable, key)))
 }

@@ -1,8 +1,8 @@
 import { AurochsError, type CallOptions, type Clock, throwIfAborted } from "@aurochs/core"
 import type { At, Limits } from "@aurochs/crypto"
 import * as pgp from "openpgp"
-import { boundCertificate } from "./bounds.ts"
-import { type Cache, sha256 } from "./cache.ts"
+import { boundCertificate, boundCertificateSize } from "./bounds.ts"
+import type { Cache } from "./cache.ts"
 import { type Checked, checkKey } from "./checked.ts"
 import { arithmeticOnly, engineConfig } from "./engine.ts"
 import { badData, step } from "./errors.ts"
@@ -12,7 +12,7 @@ export interface Context {
   readonly clock: Clock
   readonly limits: Limits
   readonly config: pgp.Config
-  /** Certificates that were read and checked, by the SHA-256 of their bytes. */
+  /** Certificates that were read and checked, by their bytes. */
   readonly certificates: Cache<Checked>
 }
 
@@ -48,13 +48,14 @@ export async function readCertificate(
   options: CallOptions | undefined,
 ): Promise<Checked> {
   throwIfAborted(options)
-  boundCertificate(bytes, context.limits)
-  const checked = await context.certificates.get(await sha256(bytes), () => parse(context, bytes.slice()))
+  boundCertificateSize(bytes, context.limits)
+  const checked = await context.certificates.get(bytes, (copy) => parse(context, copy))
   throwIfAborted(options)
   return checked
 }
 
 async function parse(context: Context, bytes: Uint8Array): Promise<Checked> {
+  boundCertificate(bytes, context.limits)
   const unreadable = () => badData("certificate", "not an OpenPGP certificate that can be read")
   const key = await step(() => pgp.readKey({ binaryKey: bytes, config: context.config }), unreadable)
   if (key.isPrivate()) throw unreadable()

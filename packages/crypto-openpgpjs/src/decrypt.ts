@@ -3,10 +3,11 @@ import * as pgp from "openpgp"
 import type { Checked } from "./checked.ts"
 import { decryptionKeys, narrowedSecret } from "./choose.ts"
 import type { Content } from "./content.ts"
-import type { Envelope, SessionPacket } from "./envelope.ts"
+import type { EncryptedPacket, Envelope, SessionPacket } from "./envelope.ts"
 import { cannotDecrypt } from "./errors.ts"
 import { type Failure, type Inside, parsed } from "./inside.ts"
 import type { Usable } from "./judge.ts"
+import { type KnownSessionKey, packetsIn, sessionKeyIn } from "./session.ts"
 
 type Encrypted = Extract<Envelope, { kind: "encrypted" }>
 
@@ -38,13 +39,13 @@ export async function decryptWithKeys(
   options: CallOptions,
 ): Promise<Decrypted> {
   let failure = cannotDecrypt("not-for-us")
-  for (const { packet, key, usable } of trials(envelope, keys)) {
+  for (const trial of trials(envelope, keys)) {
     throwIfAborted(options)
-    const bytes = joined(packet.bytes, envelope.data)
-    const sessionKeys = await sessionKeysOf(bytes, narrowedSecret(usable, key), inside.config)
+    const { packet, key } = trial
+    const sessionKeys = await sessionKeysOf(trial, envelope.data, inside.config)
     // A packet that names our key and does not open is damaged; one that names nobody was for somebody else.
     if (sessionKeys.length === 0 && packet.keyId !== undefined) failure = cannotDecrypt("damaged")
-    const opened = await firstThatOpens(bytes, sessionKeys, inside)
+    const opened = await firstThatOpens(envelope.data, sessionKeys, inside)
     if (opened === undefined) continue
     if (!isAurochsError(opened)) return { content: opened, encryptedTo: key.fingerprint }
     if (packet.keyId !== undefined || opened.code === "BAD_DATA") throw opened
@@ -64,16 +65,23 @@ function trials(envelope: Encrypted, keys: readonly Checked[]): readonly Trial[]
 }
 
 async function sessionKeysOf(
-  bytes: Uint8Array,
-  key: pgp.PrivateKey,
+  { packet, key, usable }: Trial,
+  data: EncryptedPacket,
   config: pgp.Config,
-): Promise<readonly pgp.DecryptedSessionKey[]> {
+): Promise<readonly KnownSessionKey[]> {
   try {
-    const message = await pgp.readMessage({ binaryMessage: bytes, config })
-    return await pgp.decryptSessionKeys({ message, decryptionKeys: key, config })
+    const found = await sessionKeyIn(packet.body, usable)
+    if (found !== "needs-cover") return [found]
+    const message = await pgp.readMessage({ binaryMessage: joined(packet.bytes, data.bytes), config })
+    return (await pgp.decryptSessionKeys({ message, decryptionKeys: narrowedSecret(usable, key), config })).map(known)
   } catch {
     return []
   }
+}
+
+/** As the library gives a session key. */
+export function known({ data, algorithm }: pgp.DecryptedSessionKey): KnownSessionKey {
+  return { bytes: data, algorithm: algorithm === null ? undefined : pgp.enums.symmetric[algorithm] }
 }
 
 /**
@@ -81,30 +89,26 @@ async function sessionKeysOf(
  * from outside whether the padding was right.
  */
 async function firstThatOpens(
-  bytes: Uint8Array,
-  sessionKeys: readonly pgp.DecryptedSessionKey[],
+  data: EncryptedPacket,
+  sessionKeys: readonly KnownSessionKey[],
   inside: Inside,
 ): Promise<Content | Failure | undefined> {
   let failure: Failure | undefined
   for (const sessionKey of sessionKeys) {
-    const opened = await decryptData(bytes, sessionKey, inside)
+    const opened = await decryptData(data, sessionKey, inside)
     if (!isAurochsError(opened)) return opened
     if (failure === undefined || opened.code === "BAD_DATA") failure = opened
   }
   return failure
 }
 
-/** Decrypts with one session key; `bytes` are the session key packet and the encrypted data packet. */
-export async function decryptData(
-  bytes: Uint8Array,
-  sessionKey: pgp.DecryptedSessionKey,
+/** Decrypts with one session key. */
+export function decryptData(
+  data: EncryptedPacket,
+  sessionKey: KnownSessionKey,
   inside: Inside,
 ): Promise<Content | Failure> {
-  return parsed(inside, async (config) => {
-    const message = await pgp.readMessage({ binaryMessage: bytes, config: inside.config })
-    const usable = [sessionKey as pgp.SessionKey]
-    return (await message.decrypt(undefined, undefined, usable, undefined, config)).packets
-  })
+  return parsed(inside, (config) => packetsIn(data.tag, data.body, sessionKey, config))
 }
 
 /** Two byte strings as one. */

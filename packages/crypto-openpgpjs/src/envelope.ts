@@ -1,11 +1,21 @@
 import type { Limits } from "@aurochs/crypto"
 import { badData } from "./errors.ts"
-import { type Framed, frame, tag } from "./packets.ts"
+import { bodyOf, type Framed, frame, tag } from "./packets.ts"
+
+/** A packet: whole, and its body in one piece. */
+export interface Whole {
+  readonly bytes: Uint8Array
+  readonly body: Uint8Array
+}
 
 /** Session key packet: the key ID it names (hex, lower case), or undefined for a hidden recipient. */
-export interface SessionPacket {
-  readonly bytes: Uint8Array
+export interface SessionPacket extends Whole {
   readonly keyId: string | undefined
+}
+
+/** The encrypted data packet: SEIPD, or GnuPG's own kind (20). */
+export interface EncryptedPacket extends Whole {
+  readonly tag: number
 }
 
 /** The outside of one OpenPGP message. */
@@ -14,10 +24,9 @@ export type Envelope =
       readonly kind: "encrypted"
       /** Public-key session key packets (PKESK). */
       readonly forKeys: readonly SessionPacket[]
-      /** Password session key packets (SKESK), whole packets with their bodies. */
-      readonly forPasswords: readonly { readonly bytes: Uint8Array; readonly body: Uint8Array }[]
-      /** The encrypted data packet. */
-      readonly data: Uint8Array
+      /** Password session key packets (SKESK). */
+      readonly forPasswords: readonly Whole[]
+      readonly data: EncryptedPacket
       readonly packets: number
     }
   | { readonly kind: "clear"; readonly packets: number }
@@ -59,14 +68,14 @@ function encryptedEnvelope(bytes: Uint8Array, framed: readonly Framed[]): Envelo
   if (data === undefined || (data.tag !== tag.encrypted && data.tag !== tag.aeadEncrypted) || !known) {
     throw badData("message", "not one OpenPGP message")
   }
-  const whole = (p: Framed) => bytes.subarray(p.start, p.end)
+  const whole = (p: Framed): Whole => ({ bytes: bytes.subarray(p.start, p.end), body: bodyOf(bytes, p) })
   return {
     kind: "encrypted",
     forKeys: before
       .filter((p) => p.tag === tag.publicKeySession)
-      .map((p) => ({ bytes: whole(p), keyId: recipientOf(p.body) })),
-    forPasswords: before.filter((p) => p.tag === tag.passwordSession).map((p) => ({ bytes: whole(p), body: p.body })),
-    data: whole(data),
+      .map((p) => ({ ...whole(p), keyId: recipientOf(p.body) })),
+    forPasswords: before.filter((p) => p.tag === tag.passwordSession).map(whole),
+    data: { ...whole(data), tag: data.tag },
     packets: framed.length,
   }
 }

@@ -135,6 +135,11 @@ export function hasFlag(signature: pgp.SignaturePacket, flags: number): boolean 
   return ((signature.keyFlags?.[0] ?? 0) & flags) !== 0
 }
 
+/** Does the signature list this symmetric cipher among the preferred ones (RFC 9580 §5.2.3.14)? */
+export function hasPreference(signature: pgp.SignaturePacket, cipher: number): boolean {
+  return signature.preferredSymmetricAlgorithms?.includes(cipher) ?? false
+}
+
 /** The flags that say "may sign data". */
 export const SIGNS: number = pgp.enums.keyFlags.signData
 

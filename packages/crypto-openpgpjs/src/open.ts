@@ -11,6 +11,7 @@ import { type Envelope, readEnvelope } from "./envelope.ts"
 import { badData, cannotDecrypt } from "./errors.ts"
 import { type Inside, parseClear } from "./inside.ts"
 import type { Keyring } from "./secrets.ts"
+import type { KnownSessionKey } from "./session.ts"
 import { judge } from "./verdict.ts"
 
 type OpenOptions = CallOptions &
@@ -56,24 +57,25 @@ export async function openWithSessionKey(
 ): Promise<Opened> {
   return opened(context, bytes, options, async (envelope, inside) => {
     if (envelope.kind !== "encrypted") throw badData("message", "it is not encrypted")
-    const content = await decryptData(envelope.data, librarySessionKey(options.sessionKey), inside)
+    const content = await decryptData(envelope.data, knownSessionKey(options.sessionKey), inside)
     if (isAurochsError(content)) throw content
     return { content, encryptedTo: options.encryptedTo }
   })
 }
 
 /** @throws {AurochsError} `CANNOT_DECRYPT` (`damaged`) for an algorithm that the library does not know */
-function librarySessionKey({ algorithm, bytes }: SessionKey): pgp.DecryptedSessionKey {
-  const name = Object.entries(pgp.enums.symmetric).find(([, number]) => number === algorithm)?.[0]
-  if (name === undefined) throw cannotDecrypt("damaged")
-  return { data: bytes.slice(), algorithm: name as pgp.enums.symmetricNames }
+function knownSessionKey({ algorithm, bytes }: SessionKey): KnownSessionKey {
+  if (!CIPHERS.has(algorithm)) throw cannotDecrypt("damaged")
+  return { bytes: bytes.slice(), algorithm }
 }
+
+const CIPHERS: ReadonlySet<number> = new Set(Object.values(pgp.enums.symmetric).map(Number))
 
 async function opened(context: Context, bytes: Uint8Array, options: VerifyOptions, unwrap: Unwrap): Promise<Opened> {
   throwIfAborted(options)
   const now = momentOf(context, options)
-  const limits = merged(context.limits, options.limits)
-  const config = engineConfig(limits)
+  const limits = options.limits === undefined ? context.limits : merged(context.limits, options.limits)
+  const config = options.limits === undefined ? context.config : engineConfig(limits)
   const envelope = readEnvelope(bytes, limits)
   const verifyWith = await Promise.all(options.verifyWith.map((one) => readCertificate(context, one.bytes, options)))
   const maxPackets = limits.maxPackets - (envelope.kind === "encrypted" ? envelope.packets : 0)

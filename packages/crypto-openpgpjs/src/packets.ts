@@ -60,6 +60,23 @@ export function frame(bytes: Uint8Array, maxPackets: number): readonly Framed[] 
   return packets.length === 0 ? "framing" : packets
 }
 
+/** The whole body of a packet, its chunks put together if partial lengths are used (RFC 9580 §4.2.1.4). */
+export function bodyOf(bytes: Uint8Array, framed: Framed): Uint8Array {
+  const isWhole = framed.body.byteOffset + framed.body.length === bytes.byteOffset + framed.end
+  if (isWhole) return framed.body
+  const joined = new Uint8Array(framed.end - framed.start)
+  let used = 0
+  for (let at = framed.start + 1; at < framed.end; ) {
+    const length = newLength(bytes, at)
+    if (length === undefined) break
+    at += length.octets
+    joined.set(bytes.subarray(at, at + length.value), used)
+    used += length.value
+    at += length.value
+  }
+  return joined.subarray(0, used)
+}
+
 function frameOne(bytes: Uint8Array, start: number): Framed | undefined {
   const header = bytes[start]
   if (header === undefined || (header & 0x80) === 0) return undefined

@@ -1,19 +1,22 @@
 import { AurochsError, type CallOptions, type Certificate, throwIfAborted } from "@aurochs/core"
 import type { At, SecretKey } from "@aurochs/crypto"
 import * as pgp from "openpgp"
-import type { Checked } from "./checked.ts"
-import { encryptionKey, momentFor, narrowed, narrowedSecret, signingKey } from "./choose.ts"
+import type { Checked, KeyPacket } from "./checked.ts"
+import { encryptionKey, isSecret, momentFor, signingKey } from "./choose.ts"
 import { type Context, momentOf, readCertificate } from "./context.ts"
+import { makeSignature, packetList } from "./engine.ts"
 import { backend, type LeftOut, step } from "./errors.ts"
 import { ownerOf, UNKNOWN_OWNER } from "./inspect.ts"
 import type { Keyring, Unlocked } from "./secrets.ts"
+import { encryptTo } from "./session.ts"
 
 /** What a sealing call may ask for: recipients, a signer, or both. */
 export type SealOptions = CallOptions &
   At & { readonly recipients?: readonly Certificate[] | undefined; readonly signWith?: SecretKey | undefined }
 
 /**
- * Signs if there is a signer, then encrypts if there are recipients: SEIPDv1, AES-256, no compression, binary.
+ * Signs if there is a signer, then encrypts if there are recipients: SEIPDv1, AES-256, no compression, binary. Neither
+ * the cipher nor the form depends on what the recipients prefer.
  *
  * @throws {AurochsError} `NO_USABLE_KEY`, `BAD_DATA` (`certificate`), `BACKEND`, `ABORTED`
  */
@@ -28,20 +31,31 @@ export async function seal(
   const recipients = options.recipients && (await readRecipients(context, options.recipients, options))
   const chosen = recipients && chooseRecipients(context, recipients, now)
   const { signWith } = options
-  let message = await literal(plaintext, now)
-  if (signWith !== undefined) message = await keys.use(signWith, (unlocked) => signed(context, message, unlocked, now))
+  const text = literal(plaintext, now)
+  const packets =
+    signWith === undefined
+      ? packetList([text])
+      : await keys.use(signWith, (unlocked) => signed(context, text, unlocked, now))
   throwIfAborted(options)
-  const sealed = chosen === undefined ? message.write() : await encrypted(context, message, chosen)
+  const failed = () => backend("encryption failed")
+  const sealed =
+    chosen === undefined ? packets.write() : await step(() => encryptTo(chosen, packets, context.config), failed)
   throwIfAborted(options)
   if (!(sealed instanceof Uint8Array)) throw backend("the engine answered with a stream")
   return sealed
 }
 
-type Text = pgp.Message<Uint8Array>
+/** The library's literal packet takes its bytes only in its own sources. */
+interface TakesBytes {
+  setBytes(bytes: Uint8Array, format: pgp.enums.literal): void
+}
 
 /** The bytes as they are: not text, so that no line ending is touched. */
-function literal(plaintext: Uint8Array, now: Date): Promise<Text> {
-  return pgp.createMessage({ binary: plaintext, date: now, format: "binary" })
+function literal(plaintext: Uint8Array, now: Date): pgp.LiteralDataPacket {
+  const packet = new (pgp.LiteralDataPacket as unknown as new (date: Date) => pgp.LiteralDataPacket)(now)
+  const takes = packet as unknown as TakesBytes
+  takes.setBytes(plaintext, pgp.enums.literal.binary)
+  return packet
 }
 
 async function readRecipients(
@@ -54,27 +68,16 @@ async function readRecipients(
   return checked.filter((one, i) => checked.findIndex((other) => other.fingerprint === one.fingerprint) === i)
 }
 
-interface Chosen {
-  readonly keys: readonly pgp.PublicKey[]
-  readonly moment: Date
-}
-
-function chooseRecipients(context: Context, recipients: readonly Checked[], now: Date): Chosen {
-  const keys: pgp.PublicKey[] = []
+function chooseRecipients(context: Context, recipients: readonly Checked[], now: Date): readonly KeyPacket[] {
+  const keys: KeyPacket[] = []
   const unfit: { key: Checked; because: string }[] = []
-  let moment = now
   for (const key of recipients) {
     const usable = encryptionKey(key, now.getTime(), context.config)
-    if (typeof usable === "string") {
-      unfit.push({ key, because: usable })
-      continue
-    }
-    keys.push(narrowed(usable, key))
-    const earliest = momentFor(usable, now)
-    if (earliest > moment) moment = earliest
+    if (typeof usable === "string") unfit.push({ key, because: usable })
+    else keys.push(usable.packet)
   }
   if (unfit.length > 0 || keys.length === 0) throw noUsableKey(unfit)
-  return { keys, moment }
+  return keys
 }
 
 /** `NO_USABLE_KEY`, naming every key that may not be used. */
@@ -85,39 +88,26 @@ export function noUsableKey(unfit: readonly { key: Checked; because: string }[])
   return new AurochsError("NO_USABLE_KEY", `not every key may be used: ${why}`, { owner, leftOut })
 }
 
-async function signed(context: Context, message: Text, { checked }: Unlocked, now: Date): Promise<Text> {
-  const usable = signingKey(checked, now.getTime(), context.config)
-  if (typeof usable === "string") throw noUsableKey([{ key: checked, because: usable }])
-  return step(
-    () =>
-      pgp.sign({
-        message,
-        signingKeys: narrowedSecret(usable, checked),
-        date: momentFor(usable, now),
-        format: "object",
-        config: context.config,
-      }),
-    () => backend("signing failed"),
-  )
+/** The library's one-pass signature packet is made from a signature only in its own sources. */
+const onePass = pgp.OnePassSignaturePacket as unknown as {
+  fromSignaturePacket(signature: pgp.SignaturePacket, isLast: boolean): pgp.OnePassSignaturePacket
 }
 
-async function encrypted(context: Context, message: Text, { keys, moment }: Chosen): Promise<Uint8Array> {
-  // A session key of our own: otherwise the recipients' preferences could choose AES-128 or SEIPDv2.
-  const data = globalThis.crypto.getRandomValues(new Uint8Array(32))
-  try {
-    return await step(
-      () =>
-        pgp.encrypt({
-          message,
-          encryptionKeys: [...keys],
-          sessionKey: { data, algorithm: "aes256" },
-          date: moment,
-          format: "binary",
-          config: context.config,
-        }),
-      () => backend("encryption failed"),
-    )
-  } finally {
-    data.fill(0)
-  }
+/** RFC 9580 §10.3: a one-pass signature, the text, the signature. */
+async function signed(
+  context: Context,
+  text: pgp.LiteralDataPacket,
+  { checked }: Unlocked,
+  now: Date,
+): Promise<pgp.PacketList<pgp.AnyPacket>> {
+  const usable = signingKey(checked, now.getTime(), context.config)
+  if (typeof usable === "string") throw noUsableKey([{ key: checked, because: usable }])
+  const { packet } = usable
+  if (!isSecret(packet)) throw backend("signing failed")
+  const { binary } = pgp.enums.signature
+  const signature = await step(
+    () => makeSignature(binary, packet, text, {}, momentFor(usable, now), context.config),
+    () => backend("signing failed"),
+  )
+  return packetList([onePass.fromSignaturePacket(signature, true), text, signature])
 }

@@ -2,7 +2,7 @@ import { AurochsError, type CallOptions, isAurochsError, throwIfAborted } from "
 import type { Limits, SecretTransfer } from "@aurochs/crypto"
 import * as pgp from "openpgp"
 import { type Context, momentOf } from "./context.ts"
-import { decryptData, joined } from "./decrypt.ts"
+import { decryptData, joined, known } from "./decrypt.ts"
 import { packetsOf } from "./edit.ts"
 import { engineConfig, packetList } from "./engine.ts"
 import { readEnvelope } from "./envelope.ts"
@@ -75,9 +75,9 @@ async function decryptWithPassword(
   for (const packet of envelope.forPasswords) boundS2k(packet.body, limits)
   for (const packet of envelope.forPasswords) {
     throwIfAborted(options)
-    const whole = joined(packet.bytes, envelope.data)
+    const whole = joined(packet.bytes, envelope.data.bytes)
     for (const sessionKey of await sessionKeysOf(whole, options.password, config)) {
-      const opened = await decryptData(whole, sessionKey, inside)
+      const opened = await decryptData(envelope.data, known(sessionKey), inside)
       throwIfAborted(options)
       if (!isAurochsError(opened)) return opened.plaintext
       if (opened.code === "BAD_DATA") throw opened

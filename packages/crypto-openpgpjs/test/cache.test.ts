@@ -1,20 +1,22 @@
 import { describe, expect, it } from "vitest"
-import { cache, sha256 } from "../src/cache.ts"
+import { cache } from "../src/cache.ts"
+
+const bytes = (text: string) => new TextEncoder().encode(text)
 
 describe("cache", () => {
   it("makes a value once, also for callers at the same time", async () => {
     const values = cache<number>(4)
     let made = 0
     const make = async () => ++made
-    expect(await Promise.all([values.get("a", make), values.get("a", make)])).toEqual([1, 1])
-    expect(await values.get("a", make)).toBe(1)
+    expect(await Promise.all([values.get(bytes("a"), make), values.get(bytes("a"), make)])).toEqual([1, 1])
+    expect(await values.get(bytes("a"), make)).toBe(1)
   })
 
   it("forgets what was used longest ago", async () => {
     const values = cache<string>(2)
     let made = 0
     const get = (key: string) =>
-      values.get(key, async () => {
+      values.get(bytes(key), async () => {
         made++
         return key
       })
@@ -26,13 +28,25 @@ describe("cache", () => {
 
   it("does not keep a failure", async () => {
     const values = cache<number>(2)
-    await expect(values.get("a", () => Promise.reject(new Error("no")))).rejects.toThrow("no")
-    expect(await values.get("a", async () => 7)).toBe(7)
+    await expect(values.get(bytes("a"), () => Promise.reject(new Error("no")))).rejects.toThrow("no")
+    expect(await values.get(bytes("a"), async () => 7)).toBe(7)
   })
 
-  it("keys are SHA-256", async () => {
-    expect(await sha256(new TextEncoder().encode("abc"))).toBe(
-      "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
-    )
+  it("takes bytes that the caller changed for what they are now", async () => {
+    const values = cache<string>(4)
+    const make = async (copy: Uint8Array) => new TextDecoder().decode(copy)
+    const mine = bytes("one")
+    const first = values.get(mine, make)
+    mine.set(bytes("two"))
+    expect([await first, await values.get(mine, make)]).toEqual(["one", "two"])
+    expect(await values.get(bytes("one"), () => Promise.reject(new Error("made again")))).toBe("one")
+  })
+
+  it("A19: does not mistake bytes with the same checksum for each other", async () => {
+    const values = cache<string>(4)
+    const make = async (copy: Uint8Array) => new TextDecoder().decode(copy)
+    // The checksum (FNV-1a, 32 bits) of both is the same.
+    for (const text of ["costarring", "liquid", "costarring", "liquid"])
+      expect(await values.get(bytes(text), make)).toBe(text)
   })
 })
