@@ -15,6 +15,14 @@ export interface JidParts {
 const MAX_PART_BYTES = 1023
 const utf8 = new TextEncoder()
 
+/** Octets of one label of a domain (RFC 1035 §2.3.4). */
+const MAX_LABEL = 63
+/**
+ * Bare addresses that preparation leaves as they are: lower-case ASCII, single hyphens inside the labels (so no
+ * `xn--`), a last label that begins with a letter (so no IPv4 address).
+ */
+const PLAIN = /^(?:([a-z0-9._-]+)@)?((?:[a-z0-9](?:-?[a-z0-9])*\.)*[a-z](?:-?[a-z0-9])*)$/
+
 /**
  * Takes an address apart and prepares each part: localpart UsernameCaseMapped (RFC 7622 §3.3), domain in one form
  * (§3.2), resource OpaqueString (§3.4). Two addresses are the same exactly if their prepared parts are.
@@ -25,6 +33,11 @@ export function parseJid(text: string): JidParts {
   if (text.length > 3 * MAX_PART_BYTES + 2) throw bad("it is too long")
   const slash = text.indexOf("/")
   const bare = slash === -1 ? text : text.slice(0, slash)
+  const plain = bare.length <= MAX_LABEL ? PLAIN.exec(bare) : null
+  if (plain?.[2] !== undefined) {
+    const resource = slash === -1 ? undefined : prepareResource(text.slice(slash + 1))
+    return { local: plain[1], domain: plain[2], resource }
+  }
   const at = bare.indexOf("@")
   if (at !== -1 && bare.includes("@", at + 1)) throw bad("it has two @ before the resource")
   return {
@@ -114,7 +127,8 @@ function prepareDomain(text: string): string {
   const host = asUrlHost(name)
   // URL parsers differ in the rest of ASCII (some escape "*"), and no host has it in its name.
   if (!/^[a-z0-9._-]+$/.test(host)) throw bad("its domain is empty or malformed")
-  if (host.split(".").some((label) => label === "" || label.length > 63)) throw bad("its domain is empty or malformed")
+  if (host.split(".").some((label) => label === "" || label.length > MAX_LABEL))
+    throw bad("its domain is empty or malformed")
   return bounded(host.split(".").map(toUnicodeLabel).join("."))
 }
 

@@ -38,19 +38,19 @@ export async function decryptWithKeys(
   inside: Inside,
   options: CallOptions,
 ): Promise<Decrypted> {
-  let failure = cannotDecrypt("not-for-us")
+  let isDamaged = false
   for (const trial of trials(envelope, keys)) {
     throwIfAborted(options)
     const { packet, key } = trial
     const sessionKeys = await sessionKeysOf(trial, envelope.data, inside.config)
     // A packet that names our key and does not open is damaged; one that names nobody was for somebody else.
-    if (sessionKeys.length === 0 && packet.keyId !== undefined) failure = cannotDecrypt("damaged")
+    if (sessionKeys.length === 0 && packet.keyId !== undefined) isDamaged = true
     const opened = await firstThatOpens(envelope.data, sessionKeys, inside)
     if (opened === undefined) continue
     if (!isAurochsError(opened)) return { content: opened, encryptedTo: key.fingerprint }
     if (packet.keyId !== undefined || opened.code === "BAD_DATA") throw opened
   }
-  throw failure
+  throw cannotDecrypt(isDamaged ? "damaged" : "not-for-us")
 }
 
 function trials(envelope: Encrypted, keys: readonly Checked[]): readonly Trial[] {

@@ -23,8 +23,10 @@ export function writeContent(
   }
   const rpad = kind === "sign" ? undefined : randomPadding(o.random)
   const written = contentElement.write({ kind, to: o.to, time: o.now, rpad, payload: o.payload })
-  return new TextEncoder().encode(serializeXml(written))
+  return utf8.encode(serializeXml(written))
 }
+
+const utf8 = new TextEncoder()
 
 /**
  * Reads what was signed or encrypted: exactly one content element in strict UTF-8 and strict XML (R1).

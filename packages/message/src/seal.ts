@@ -6,6 +6,7 @@ import {
   element,
   type Random,
   randomId,
+  textOf,
   throwIfAborted,
   type XmlElement,
 } from "@aurochs/core"
@@ -70,15 +71,22 @@ export async function seal(payload: readonly XmlElement[], options: SealOptions)
   if ((plaintext.length * 4) / 3 > maxBytes) throw tooLong(maxBytes)
   const recipients = distinct([...toKeys, signWith.certificate, ...alsoTo])
   const bytes = await protectContent("signcrypt", plaintext, { ...content, recipients, signWith })
-  const stanza = element("message", namespaces.client, { type: "chat", id: options.id ?? randomId(random), to, from }, [
-    element("body", namespaces.client, {}, [EXPLAINING_BODY]),
-    storeHint(),
-    encryptionHint.write({ namespace: namespaces.openpgp }),
-    openpgpElement.write(bytes),
-  ])
-  if (new TextEncoder().encode(serializeXml(stanza)).length > maxBytes) throw tooLong(maxBytes)
-  return stanza
+  const openpgp = openpgpElement.write(bytes)
+  const id = options.id ?? randomId(random)
+  const stanzaWith = (last: XmlElement): XmlElement =>
+    element("message", namespaces.client, { type: "chat", id, to, from }, [
+      element("body", namespaces.client, {}, [EXPLAINING_BODY]),
+      storeHint(),
+      encryptionHint.write({ namespace: namespaces.openpgp }),
+      last,
+    ])
+  // Base64 is written as it is, a byte for each character: it need not be written to be measured.
+  const around = utf8.encode(serializeXml(stanzaWith({ ...openpgp, children: ["="] }))).length - 1
+  if (around + textOf(openpgp).length > maxBytes) throw tooLong(maxBytes)
+  return stanzaWith(openpgp)
 }
+
+const utf8 = new TextEncoder()
 
 /** Each fingerprint once, in the order given. */
 function distinct(certificates: readonly Certificate[]): Certificate[] {

@@ -7,12 +7,20 @@ const START =
 /** Namespaces in XML 1.0 §3: a name without colon. */
 const NCNAME = new RegExp(`^[${START}][${START}\\-.0-9\\u{b7}\\u{300}-\\u{36f}\\u{203f}-\\u{2040}]*$`, "u")
 
+/** Most names. */
+const ASCII_NAME = /^[A-Za-z_][\w.-]*$/
+
+/** Neither in need of escaping nor outside of XML, but for half surrogate pairs and the end of `]]>`. */
+const NOT_ORDINARY = /[^\t\n\x20-%'-;=-\ufffd]/
+/** The same in an attribute's value between apostrophes. */
+const NOT_ORDINARY_VALUE = /[^\x20-%(-;=-\ufffd]/
+
 /** Everything XML 1.0 §2.2 does not allow; half surrogate pairs, too. */
 const NOT_A_CHARACTER = /[^\t\n\r\u{20}-\u{d7ff}\u{e000}-\u{fffd}\u{10000}-\u{10ffff}]/u
 
 /** Refuses what is no local name: saxes lets `a:1b` pass, which cannot be written as `1b`. */
 export function checkName(name: string): void {
-  if (!NCNAME.test(name)) throw badXml("a malformed name")
+  if (!ASCII_NAME.test(name) && !NCNAME.test(name)) throw badXml("a malformed name")
 }
 
 /** Refuses a namespace name that other software would read as another one, or that cannot be declared. */
@@ -24,12 +32,14 @@ export function checkNamespace(name: string): void {
 
 /** Text between tags. `>` is escaped only where it would end `]]>`, so that writing does not lengthen what was read. */
 export function escapeText(text: string): string {
+  if (!NOT_ORDINARY.test(text) && !text.includes("]]>") && text.isWellFormed()) return text
   if (NOT_A_CHARACTER.test(text)) throw badXml("a character that XML does not have")
   return text.replace(/[&<\r]|(?<=\]\])>/g, escaped)
 }
 
 /** An attribute's value with its quotes: those that need less escaping. */
 export function quote(text: string): string {
+  if (!NOT_ORDINARY_VALUE.test(text) && text.isWellFormed()) return `'${text}'`
   if (NOT_A_CHARACTER.test(text)) throw badXml("a character that XML does not have")
   const mark = text.split("'").length <= text.split('"').length ? "'" : '"'
   const special = mark === "'" ? /[&<'\t\n\r]/g : /[&<"\t\n\r]/g

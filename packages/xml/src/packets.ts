@@ -6,7 +6,7 @@ import { badXml } from "./limits.ts"
 export type ArmorKind = "MESSAGE" | "PUBLIC KEY BLOCK"
 
 /** A line that holds a CRC-24 in Base64; RFC 9580 §6.1 says not to check it. */
-const CHECKSUM = /[\t\n\r ]=[A-Za-z0-9+/]{4}[\t\n\r ]*$/
+const CHECKSUM = /^[\t\n\r ]=[A-Za-z0-9+/]{4}[\t\n\r ]*$/
 const DASH = 0x2d
 
 /**
@@ -25,8 +25,14 @@ export function encodePackets(bytes: Uint8Array): string {
  * @throws {AurochsError} `BAD_DATA` (`xml`)
  */
 export function decodePackets(text: string, kind: ArmorKind): Uint8Array {
-  const bytes = decodeBase64(text.replace(CHECKSUM, ""))
+  const bytes = decodeBase64(withoutChecksum(text))
   return checkPackets(bytes[0] === DASH ? unarmored(bytes, kind) : bytes)
+}
+
+/** The checksum holds the last `=` of all: nothing before that has to be looked at. */
+function withoutChecksum(text: string): string {
+  const before = text.lastIndexOf("=") - 1
+  return before >= 0 && CHECKSUM.test(text.slice(before)) ? text.slice(0, before) : text
 }
 
 /** The first bit of every packet header is one (RFC 9580 §4.2). */
@@ -41,10 +47,5 @@ function unarmored(bytes: Uint8Array, kind: ArmorKind): Uint8Array {
   if (first?.trimEnd() !== `-----BEGIN PGP ${kind}-----` || lines.pop() !== `-----END PGP ${kind}-----`)
     throw badXml("malformed armor")
   const empty = lines.findIndex((line) => line.trim() === "")
-  return decodeBase64(
-    lines
-      .slice(empty + 1)
-      .join("\n")
-      .replace(CHECKSUM, ""),
-  )
+  return decodeBase64(withoutChecksum(lines.slice(empty + 1).join("\n")))
 }

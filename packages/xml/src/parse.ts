@@ -1,6 +1,7 @@
 import type { XmlElement } from "@aurochs/core"
 import { utf8Length } from "./characters.ts"
 import { badXml, beyond, completeLimits, type XmlLimits } from "./limits.ts"
+import { readPlain } from "./plain.ts"
 import { treeBuilder } from "./tree-builder.ts"
 
 /**
@@ -20,6 +21,17 @@ export function parseXml(input: string | Uint8Array, limits: Partial<XmlLimits> 
   if (input.length > bounds.maxBytes) throw beyond("maxBytes", bounds.maxBytes)
   const bytes = typeof input === "string" ? utf8Length(input) : input.length
   if (bytes > bounds.maxBytes) throw beyond("maxBytes", bounds.maxBytes)
+  const text = textOf(input)
+  return readPlain(text, bounds) ?? readStrictly(text, bytes, bounds)
+}
+
+/**
+ * The strict parser, for everything that may be read and with a reason for everything that may not.
+ *
+ * @param text without half surrogate pairs
+ * @param bytes its length in UTF-8, within the bounds
+ */
+export function readStrictly(text: string, bytes: number, bounds: XmlLimits): XmlElement {
   let root: XmlElement | undefined
   const builder = treeBuilder(
     {
@@ -33,18 +45,20 @@ export function parseXml(input: string | Uint8Array, limits: Partial<XmlLimits> 
     bounds,
     { treeDepth: 0, comments: "dropped" },
   )
-  builder.write(textOf(input))
+  builder.write(text)
   builder.end()
   if (root === undefined) throw badXml("no element")
   return root
 }
+
+const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
 
 function textOf(input: string | Uint8Array): string {
   // saxes takes a lone high surrogate and the character behind it, a `<` even, for one.
   if (typeof input === "string" && !input.isWellFormed()) throw badXml("half a surrogate pair")
   if (typeof input === "string") return input
   try {
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(input)
+    return utf8.decode(input)
   } catch (cause) {
     throw badXml("not valid UTF-8", cause)
   }

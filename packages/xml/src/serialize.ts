@@ -14,11 +14,18 @@ import { badXml, beyond, completeLimits, MAX_NAMESPACE_LENGTH, type XmlLimits } 
 export function serializeXml(element: XmlElement, limits: Partial<XmlLimits> = {}): string {
   const bounds = completeLimits(limits)
   let elements = 0
+  let units = 0
   let bytes = 0
+  let uncounted = ""
 
-  // Every piece is counted as it is made, so that a bound stops the work.
+  // Every piece is counted as it is made, so that a bound stops the work. A UTF-16 unit takes at most three bytes: the
+  // bytes themselves are counted only where that does not settle it.
   function counted(piece: string): string {
-    bytes += utf8Length(piece)
+    units += piece.length
+    uncounted += piece
+    if (3 * units <= bounds.maxBytes) return piece
+    bytes += utf8Length(uncounted)
+    uncounted = ""
     if (bytes > bounds.maxBytes) throw beyond("maxBytes", bounds.maxBytes)
     return piece
   }

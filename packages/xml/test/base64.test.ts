@@ -1,5 +1,6 @@
 import * as fc from "fast-check"
 import { describe, expect, test } from "vitest"
+import { webBase64 } from "../src/base64.ts"
 import { decodeBase64, encodeBase64 } from "../src/index.ts"
 import { expectRefused } from "./refused.ts"
 
@@ -36,6 +37,24 @@ describe("R1, R27: Base64 (RFC 4648 §4)", () => {
     )
     const large = Uint8Array.from({ length: 100_001 }, (_, i) => i % 251)
     expect(decodeBase64(encodeBase64(large))).toEqual(large)
+  })
+
+  test("the way of browsers gives the same", () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 300 }), (bytes) => {
+        const text = encodeBase64(bytes)
+        expect(webBase64.encode(bytes)).toBe(text)
+        expect(webBase64.decode(text)).toEqual(bytes)
+      }),
+    )
+    const large = Uint8Array.from({ length: 100_001 }, (_, i) => i % 251)
+    expect(webBase64.encode(large)).toBe(encodeBase64(large))
+    for (const text of ["Zm-_", "Z===", "=", "Zm9v!"]) expect(webBase64.decode(text)).toBeUndefined()
+  })
+
+  test("what is decoded owns its memory", () => {
+    const bytes = decodeBase64("Zm9v")
+    expect([bytes.constructor, bytes.buffer.byteLength]).toEqual([Uint8Array, 3])
   })
 
   test("what is not Base64", () => {
