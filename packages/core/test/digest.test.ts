@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto"
 import { describe, expect, it } from "vitest"
+import { webSha256 } from "../src/digest.ts"
 import { digestOf } from "../src/index.ts"
 
 describe("digestOf", () => {
@@ -11,5 +12,10 @@ describe("digestOf", () => {
   it("A2: tells apart fields that are the same bytes when put together", async () => {
     const digests = await Promise.all([digestOf("ab", "c"), digestOf("a", "bc"), digestOf("abc"), digestOf("abc", "")])
     expect(new Set(digests).size).toBe(4)
+  })
+
+  it("the way of browsers gives the same", async () => {
+    const framed = Uint8Array.from([0, 0, 0, 3, 97, 98, 99])
+    expect(await webSha256(framed)).toBe(await digestOf("abc"))
   })
 })

@@ -148,6 +148,34 @@ describe("the functions", () => {
     expect(domainOf(bareJid("a@B\u00fccher.example."))).toBe("b\u00fccher.example")
   })
 
+  test("an address that is plain already is what preparing it gives", () => {
+    const label = fc.string({ unit: fc.constantFrom(..."abz019-"), minLength: 1, maxLength: 5 })
+    const local = fc.string({ unit: fc.constantFrom(..."abz019-._"), minLength: 1, maxLength: 8 })
+    const domain = fc.array(fc.oneof(label, fc.constant("xn--nxa")), { minLength: 1, maxLength: 4 })
+    const resource = fc.constantFrom("", "/", "/r", "/R /x")
+    const partsOrNothing = (text: string) => {
+      try {
+        return parseJid(text)
+      } catch {
+        return undefined
+      }
+    }
+    let read = 0
+    fc.assert(
+      fc.property(local, domain, resource, (localpart, labels, rest) => {
+        const [at, host] = [`${localpart}@`, labels.join(".")]
+        for (const bare of [host, at + host]) {
+          // Upper case is never plain: it is prepared step by step.
+          const prepared = partsOrNothing(bare.toUpperCase() + rest)
+          if (bare.toUpperCase() !== bare) expect(partsOrNothing(bare + rest)).toEqual(prepared)
+          if (prepared !== undefined) read++
+        }
+      }),
+      { numRuns: 3_000 },
+    )
+    expect(read).toBeGreaterThan(500)
+  })
+
   test("what is prepared stays as it is", () => {
     const part = fc.string({ unit: "grapheme", minLength: 1, maxLength: 6 })
     const letter = fc.constantFrom(

@@ -1,21 +1,36 @@
 import { type BareJid, bareJid } from "@aurochs/core"
-import type { CertificateInfo } from "@aurochs/crypto"
+import type { CertificateInfo, TimeSpan } from "@aurochs/crypto"
 import type * as pgp from "openpgp"
 import type { Checked, KeyPacket } from "./checked.ts"
 import { encryptionKey, signingKey } from "./choose.ts"
 import { primaryExpiry, revokedAt, userStatus } from "./judge.ts"
+import { spanAround } from "./span.ts"
 
 /** What a checked certificate says at `now`. */
 export function describe(key: Checked, bytes: Uint8Array, now: Date, config: pgp.Config): CertificateInfo {
   const at = now.getTime()
+  const known = described.get(key)
+  if (known !== undefined && known.span.from <= at && at < known.span.until) return { ...known.says, bytes }
+  const says = judged(key, at, config)
+  described.set(key, { span: spanAround(key, at), says })
+  return { ...says, bytes }
+}
+
+type Says = Omit<CertificateInfo, "bytes">
+
+/** What was said last, and for how long nothing in it can change. A key is checked by one provider, whose configuration stays. */
+const described = new WeakMap<Checked, { readonly span: TimeSpan; readonly says: Says }>()
+
+function judged(key: Checked, at: number, config: pgp.Config): Says {
   const expiry = primaryExpiry(key, at)
   const revoked = revokedAt(key.revocations, at)
+  const userIds = key.users.flatMap((user) =>
+    user.text === undefined ? [] : [Object.freeze({ text: user.text, status: userStatus(user, at) })],
+  )
   return {
     fingerprint: key.fingerprint,
-    bytes,
-    userIds: key.users.flatMap((user) =>
-      user.text === undefined ? [] : [{ text: user.text, status: userStatus(user, at) }],
-    ),
+    // Every caller gets the same ones.
+    userIds: Object.freeze(userIds),
     createdAt: key.primary.created,
     expiresAt: Number.isFinite(expiry) ? new Date(expiry) : undefined,
     revokedAt: revoked === undefined ? undefined : new Date(revoked),

@@ -1,6 +1,6 @@
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import { frame } from "../src/packets.ts"
+import { bodyOf, frame } from "../src/packets.ts"
 
 const body = fc.uint8Array({ maxLength: 600 })
 
@@ -41,6 +41,28 @@ describe("frame", () => {
           written.map((one) => [one.tag, Buffer.from(one.body)]),
         )
         expect(packets.at(-1)?.end).toBe(written.reduce((sum, one) => sum + one.bytes.length, 0))
+      }),
+    )
+  })
+
+  it("puts the chunks of a body together (RFC 9580 §4.2.1.4)", () => {
+    const powers = fc.array(fc.integer({ min: 0, max: 9 }), { maxLength: 5 })
+    fc.assert(
+      fc.property(powers, fc.uint8Array({ maxLength: 300 }), fc.boolean(), (chunks, last, more) => {
+        const pieces = chunks.map((power, i) => new Uint8Array(2 ** power).fill(i + 1))
+        const end = last.length < 192 ? [last.length] : [((last.length - 192) >> 8) + 192, (last.length - 192) & 255]
+        const heads = chunks.map((power) => Uint8Array.of(224 + power))
+        const written = [
+          Uint8Array.of(0xc0 | 18),
+          ...pieces.flatMap((piece, i) => [heads[i] ?? new Uint8Array(), piece]),
+          Uint8Array.from(end),
+          last,
+          ...(more ? [Uint8Array.of(0xc0 | 10, 1, 0)] : []),
+        ]
+        const bytes = Buffer.concat(written)
+        const packets = frame(bytes, 4)
+        if (typeof packets === "string" || packets[0] === undefined) throw new Error("not framed")
+        expect(Buffer.from(bodyOf(bytes, packets[0]))).toEqual(Buffer.concat([...pieces, last]))
       }),
     )
   })
