@@ -3,7 +3,7 @@ import { SlowFirst } from "./scripts/slow-first.ts"
 
 export default defineConfig({
   test: {
-    projects: ["packages/*", "apps/*", "e2e", "scripts"],
+    projects: ["packages/*", "apps/*", "e2e", "bench", "scripts"],
     reporters: ["default", "./scripts/summary-reporter.ts"],
     sequence: { sequencer: SlowFirst },
   },

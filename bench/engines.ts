@@ -1,6 +1,12 @@
+import { mkdtemp, rm } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import type { CryptoProvider } from "@aurochs/crypto"
+import { gnupg } from "@aurochs/crypto-gnupg"
 import { openpgpjs } from "@aurochs/crypto-openpgpjs"
 import { openssl } from "@aurochs/crypto-openssl"
+import { sop } from "@aurochs/crypto-sop"
+import { programOr } from "@aurochs/debian-programs"
 import * as openpgp from "openpgp"
 import { limitOpen, limitSeal } from "./limit.ts"
 import { bobOf, certificatesOf, type People } from "./people.ts"
@@ -29,6 +35,9 @@ export const engineSides: readonly EngineSide[] = [
   { side: "openssl", make: (people) => ofProvider(openssl({ fallback: openpgpjs() }), people) },
   { side: "openpgpjs-raw", make: rawOpenpgpjs },
   { side: "openpgpjs", make: (people) => ofProvider(openpgpjs(), people) },
+  { side: "gnupg", make: ofGnupg },
+  { side: "sop:sqop", make: (people) => ofSop("sqop", people) },
+  { side: "sop:gosop", make: (people) => ofSop("gosop", people) },
 ]
 
 /** Whatever is a crypto provider. */
@@ -51,6 +60,28 @@ export async function ofProvider(provider: CryptoProvider, people: People): Prom
       await bob[Symbol.asyncDispose]()
     },
   }
+}
+
+async function ofGnupg(people: People): Promise<Engine | string> {
+  const gpg = await programOr("gpg", "gnupg")
+  if (gpg.missing !== undefined) return gpg.missing
+  const homedir = await mkdtemp(join(tmpdir(), "aurochs-bench-"))
+  const provider = gnupg({ homedir, certificates: openpgpjs(), program: gpg.path })
+  const engine = await ofProvider(provider, people)
+  return {
+    ...engine,
+    async [Symbol.asyncDispose]() {
+      await engine[Symbol.asyncDispose]()
+      await provider[Symbol.asyncDispose]()
+      await rm(homedir, { recursive: true, force: true })
+    },
+  }
+}
+
+async function ofSop(program: string, people: People): Promise<Engine | string> {
+  const found = await programOr(program, program)
+  if (found.missing !== undefined) return found.missing
+  return ofProvider(sop({ program: found.path, env: found.env, certificates: openpgpjs() }), people)
 }
 
 /** OpenPGP.js as a program would call it that keeps its keys in memory. */

@@ -2,12 +2,15 @@ import { openpgpjs } from "@aurochs/crypto-openpgpjs"
 import { type Engine, withEngines } from "./engines.ts"
 import { type Pair, paired } from "./kit/paired.ts"
 import type { BenchContext, BenchModule, Row } from "./kit/types.ts"
+import { type Operation, operations } from "./limit.ts"
 import { certificatesOf, makePeople, type People } from "./people.ts"
+import { askOpensslSpeed } from "./speed.ts"
 import { RECIPIENTS } from "./workload.ts"
 
 const WORKLOAD =
   "A `<signcrypt/>` of 400 bytes, v4 keys of Ed25519 and X25519, n recipients and oneself. `limit` is the bare " +
-  "arithmetic through node:crypto: as many operations, and nothing else. `openpgpjs-raw` is OpenPGP.js as a program " +
+  "arithmetic through node:crypto: as many operations, and nothing else; `predictedPerSecond` is what `openssl speed` " +
+  "makes of the same list on the same machine (without what each call costs in Node). `openpgpjs-raw` is OpenPGP.js as a program " +
   "calls it that keeps its keys in memory."
 
 /** What has to be reached at each `n`. */
@@ -25,14 +28,18 @@ async function* measured(
   bench: string,
   work: (engine: Engine, n: number, people: People) => Promise<() => unknown>,
   pairs: (n: number) => readonly Pair[],
+  list: (n: number) => readonly Operation[],
 ): AsyncIterable<Row> {
+  const predict = await askOpensslSpeed(context)
   const people = await makePeople()
   yield* withEngines(people, context.skipped, async function* (engines) {
     for (const n of context.quick ? RECIPIENTS.slice(0, 1) : RECIPIENTS) {
-      const sides = await Promise.all(
-        [...engines].map(async ([side, engine]) => ({ side, once: await work(engine, n, people) })),
-      )
-      yield* await paired(context, { bench, n, sides, pairs: pairs(n) })
+      const sides = []
+      for (const [side, engine] of engines) sides.push({ side, once: await work(engine, n, people) })
+      const predictedPerSecond = predict(list(n))
+      for (const row of await paired(context, { bench, n, sides, pairs: pairs(n) })) {
+        yield row.side === "limit" && predictedPerSecond !== undefined ? { ...row, also: { predictedPerSecond } } : row
+      }
     }
   })
 }
@@ -51,6 +58,7 @@ export const seal: BenchModule = {
       "seal",
       async (engine, n) => engine.seal(n),
       (n) => pairsOf(0.9, 2.5, n),
+      operations.seal,
     ),
 }
 
@@ -73,6 +81,7 @@ export const open: BenchModule = {
         return engine.open(message)
       },
       (n) => pairsOf(0.85, 3.5, n),
+      () => operations.open,
     )
   },
 }

@@ -61,19 +61,21 @@ export async function paired(context: BenchContext, comparison: Comparison): Pro
 }
 
 interface Sum {
+  calls: number
   ops: number
   ms: number
 }
 
 async function oneRound(sides: readonly Side[], sliceMs: number, round: number): Promise<ReadonlyMap<string, Sum>> {
-  const sums = new Map<string, Sum>(sides.map(({ side }) => [side, { ops: 0, ms: 0 }]))
+  const sums = new Map<string, Sum>(sides.map(({ side }) => [side, { calls: 0, ops: 0, ms: 0 }]))
   for (let turn = 0; turn < TURNS; turn++) {
     const order = (turn + round) % 2 === 0 ? sides : sides.toReversed()
     for (const side of order) {
       const sum = sums.get(side.side)
-      // A side that takes longer than its slice for one call has had its turn.
-      if (sum === undefined || (sum.ms >= sliceMs && turn > 0)) continue
-      const { ops, ms } = await slice(side, sliceMs / TURNS)
+      // A slow side, a single call of which fills its turn, stops when its time is up.
+      if (sum === undefined || (sum.ms >= sliceMs && sum.calls <= turn)) continue
+      const { calls, ops, ms } = await slice(side, sliceMs / TURNS)
+      sum.calls += calls
       sum.ops += ops
       sum.ms += ms
     }
@@ -83,13 +85,13 @@ async function oneRound(sides: readonly Side[], sliceMs: number, round: number):
 
 async function slice({ once, opsPerCall = 1 }: Side, ms: number): Promise<Sum> {
   const start = performance.now()
-  let ops = 0
+  let calls = 0
   let now = start
   do {
     const result = once()
     if (result instanceof Promise) await result
-    ops += opsPerCall
+    calls++
     now = performance.now()
   } while (now - start < ms)
-  return { ops, ms: now - start }
+  return { calls, ops: calls * opsPerCall, ms: now - start }
 }

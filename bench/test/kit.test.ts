@@ -1,0 +1,189 @@
+import { describe, expect, test } from "vitest"
+import { changesOf, isWorse } from "../kit/compare.ts"
+import { page } from "../kit/page.ts"
+import { paired } from "../kit/paired.ts"
+import { plot } from "../kit/plot.ts"
+import { median, medianInterval, quantile } from "../kit/stats.ts"
+import { figure, reached, textTable } from "../kit/table.ts"
+import type { BenchModule, Row } from "../kit/types.ts"
+
+const row = (over: Partial<Row>): Row => ({
+  bench: "seal",
+  side: "openpgpjs",
+  n: 1,
+  opsPerSecond: 900,
+  ratioTo: "openpgpjs-raw",
+  ratio: 1.2,
+  low: 1.1,
+  high: 1.3,
+  rounds: 11,
+  ...over,
+})
+
+const module: BenchModule = {
+  bench: "seal",
+  title: "Sealing",
+  about: "It seals.",
+  nMeans: "recipients",
+  opsMean: "messages",
+  plot: true,
+  async *run() {},
+}
+
+describe("statistics", () => {
+  test("median and quantile", () => {
+    expect([median([3, 1, 2]), median([4, 1, 2, 3])]).toEqual([2, 2.5])
+    const hundred = Array.from({ length: 100 }, (_, i) => i + 1)
+    expect([quantile(hundred, 0.5), quantile(hundred, 0.95), quantile(hundred, 0)]).toEqual([50, 95, 1])
+  })
+
+  test("the interval of a median is that of the sign test", () => {
+    const upTo = (n: number) => Array.from({ length: n }, (_, i) => i + 1)
+    // From a table of the sign test at 5 %, two-sided.
+    for (const [n, low] of [
+      [6, 1],
+      [9, 2],
+      [11, 2],
+      [12, 3],
+      [15, 4],
+      [17, 5],
+      [20, 6],
+      [25, 8],
+    ] as const) {
+      expect(medianInterval(upTo(n)), `of ${n}`).toEqual({ low, high: n + 1 - low })
+    }
+    expect(medianInterval([5, 1, 3])).toEqual({ low: 1, high: 5 })
+  })
+})
+
+describe("paired rounds", () => {
+  const context = { quick: true, rounds: 3, sliceMs: 4, skipped: () => {}, note: () => {} }
+
+  test("every side has its turns, forward and back, and each pair one row", async () => {
+    const turns: string[] = []
+    const once = (side: string) => () => {
+      if (turns.at(-1) !== side) turns.push(side)
+    }
+    const rows = await paired(context, {
+      bench: "b",
+      n: 7,
+      sides: ["raw", "ours", "other"].map((side) => ({ side, once: once(side) })),
+      pairs: [
+        { side: "ours", ratioTo: "raw", goal: 0.5 },
+        { side: "ours", ratioTo: "other" },
+        { side: "ours", ratioTo: "absent" },
+        { side: "absent", ratioTo: "raw" },
+      ],
+    })
+    expect(rows.map(({ side, ratioTo }) => [side, ratioTo])).toEqual([
+      ["raw", "raw"],
+      ["other", "other"],
+      ["ours", "raw"],
+      ["ours", "other"],
+    ])
+    expect(rows[0]).toMatchObject({ bench: "b", n: 7, rounds: 3, ratio: 1, low: 1, high: 1 })
+    expect(rows[2]?.goal).toBe(0.5)
+    // Warmed up once in order, then there and back again.
+    expect(turns.slice(0, 8).join(" ")).toBe("raw ours other raw ours other ours raw")
+  })
+
+  test("a side that waits is waited for, and several operations in one call count", async () => {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    let calls = 0
+    setTimeout(resolve, 30)
+    const rows = await paired(context, {
+      bench: "b",
+      n: 1,
+      sides: [
+        { side: "one", once: () => (calls++ === 0 ? promise : undefined) },
+        { side: "eight", once: () => new Promise((done) => setTimeout(done, 2)), opsPerCall: 8 },
+      ],
+      pairs: [{ side: "eight", ratioTo: "one" }],
+    })
+    const eight = rows.find(({ side }) => side === "eight")
+    expect(eight?.opsPerSecond).toBeGreaterThan(8)
+    expect(eight?.opsPerSecond).toBeLessThan(8_000)
+  })
+
+  test("what fails ends the bench", async () => {
+    const sides = [{ side: "a", once: () => Promise.reject(new Error("no")) }]
+    await expect(paired(context, { bench: "b", n: 1, sides, pairs: [] })).rejects.toThrow("no")
+  })
+})
+
+describe("what is shown", () => {
+  test("a goal is reached where the interval reaches it", () => {
+    expect(reached(row({ goal: 1.25 }))).toBe(true)
+    expect(reached(row({ goal: 1.31 }))).toBe(false)
+    expect(reached(row({}))).toBeUndefined()
+    const table = textTable([row({ goal: 1.2 }), row({ goal: 1.25 }), row({ goal: 2 })])
+    expect(table.match(/1\.2 reached|1\.25 within the interval|2 missed/g)).toHaveLength(3)
+  })
+
+  test("figures have three digits that count", () => {
+    expect([4210.4, 421.04, 42.104, 4.2104, 0.0421].map(figure)).toEqual(["4210", "421", "42.1", "4.21", "0.042"])
+  })
+
+  test("the plot has a line and a name for each side, and text is no markup", () => {
+    const rows = [1, 2, 20].flatMap((n) => [
+      row({ n, opsPerSecond: 4_000 / n, side: "limit" }),
+      row({ n, opsPerSecond: 900 / n, side: "a<b" }),
+      row({ n, opsPerSecond: 900 / n, side: "a<b", ratioTo: "limit" }),
+    ])
+    const svg = plot(rows, module) ?? ""
+    expect(svg.match(/<polyline/g)).toHaveLength(2)
+    expect(svg.match(/<circle/g)).toHaveLength(6)
+    expect(svg).toContain(">a&lt;b</text>")
+    expect(svg).not.toMatch(/NaN|Infinity|undefined/)
+    expect(plot([], module)).toBeUndefined()
+  })
+
+  test("the page shows every row, what was left out and where it was measured", () => {
+    const machine = {
+      cpu: "CPU",
+      cores: 2,
+      memoryGiB: 8,
+      platform: "linux x64",
+      node: "v24",
+      openssl: "3.5",
+      load: 0.4,
+    }
+    const text = page(
+      [module],
+      [
+        {
+          bench: "seal",
+          at: "2026-01-02T03:04:05.678Z",
+          commit: "abc1234",
+          machine,
+          rounds: 11,
+          sliceMs: 250,
+          rows: [row({ opsPerSecond: 912.3, goal: 0.95, also: { p95Ms: 4.5 } })],
+          skipped: [{ side: "gnupg", because: "it is not here" }],
+        },
+      ],
+    )
+    expect(text).toContain("| 1 | openpgpjs | 912 | openpgpjs-raw | 1.20 | 1.10 – 1.30 | 0.95 reached; p95Ms 4.50 |")
+    expect(text).toContain("Not measured: gnupg, because it is not here")
+    expect(text).toContain("2026-01-02 at commit abc1234, 11 rounds of 250 ms")
+    expect(text).toContain("![Sealing](performance/seal.svg)")
+  })
+})
+
+describe("--compare", () => {
+  const pair = (here: number, there: number) => ({ here: [row({ ratio: here })], there: [row({ ratio: there })] })
+
+  test("each row against the same row, over all pairs of runs", () => {
+    const [change] = changesOf([pair(1, 2), pair(1, 1), pair(1, 4)])
+    expect(change).toMatchObject({ side: "openpgpjs", n: 1, ratio: 0.5, low: 0.25, high: 1, speed: 1 })
+    expect(changesOf([{ here: [row({ n: 2 })], there: [row({ n: 1 })] }])).toEqual([])
+  })
+
+  test("slower is what was slower in every pair, held against another side", () => {
+    const worse = (pairs: Parameters<typeof changesOf>[0]) => changesOf(pairs).map(isWorse)
+    expect(worse([pair(0.8, 1), pair(0.7, 1)])).toEqual([true])
+    expect(worse([pair(0.8, 1), pair(0.95, 1)])).toEqual([false])
+    const yardstick = { here: [row({ ratioTo: "openpgpjs", ratio: 0.1 })], there: [row({ ratioTo: "openpgpjs" })] }
+    expect(worse([yardstick])).toEqual([false])
+  })
+})
