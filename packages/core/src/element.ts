@@ -25,9 +25,15 @@ export function element(
   attributes: Readonly<Record<string, string | undefined>> = {},
   children: readonly (XmlElement | string)[] = [],
 ): XmlElement {
-  const kept = Object.entries(attributes).filter((entry): entry is [string, string] => entry[1] !== undefined)
-  // fromEntries defines properties: an attribute called __proto__ is one like any other.
-  return { name, namespace, attributes: Object.fromEntries(kept), children }
+  const kept: Record<string, string> = {}
+  for (const [key, value] of Object.entries(attributes)) {
+    if (value === undefined) continue
+    // Set, it would be the object's prototype: an attribute of this name is one like any other.
+    if (key === "__proto__")
+      Object.defineProperty(kept, key, { value, enumerable: true, writable: true, configurable: true })
+    else kept[key] = value
+  }
+  return { name, namespace, attributes: kept, children }
 }
 
 /** The child elements with this name and namespace; either may be left out. */

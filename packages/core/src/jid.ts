@@ -21,7 +21,7 @@ const MAX_LABEL = 63
  * Bare addresses that preparation leaves as they are: lower-case ASCII, single hyphens inside the labels (so no
  * `xn--`), a last label that begins with a letter (so no IPv4 address).
  */
-const PLAIN = /^(?:([a-z0-9._-]+)@)?((?:[a-z0-9](?:-?[a-z0-9])*\.)*[a-z](?:-?[a-z0-9])*)$/
+const PLAIN = /^(?:[a-z0-9._-]+@)?(?:[a-z0-9](?:-?[a-z0-9])*\.)*[a-z](?:-?[a-z0-9])*$/
 
 /**
  * Takes an address apart and prepares each part: localpart UsernameCaseMapped (RFC 7622 §3.3), domain in one form
@@ -33,12 +33,11 @@ export function parseJid(text: string): JidParts {
   if (text.length > 3 * MAX_PART_BYTES + 2) throw bad("it is too long")
   const slash = text.indexOf("/")
   const bare = slash === -1 ? text : text.slice(0, slash)
-  const plain = bare.length <= MAX_LABEL ? PLAIN.exec(bare) : null
-  if (plain?.[2] !== undefined) {
-    const resource = slash === -1 ? undefined : prepareResource(text.slice(slash + 1))
-    return { local: plain[1], domain: plain[2], resource }
-  }
   const at = bare.indexOf("@")
+  if (isPlain(bare)) {
+    const resource = slash === -1 ? undefined : prepareResource(text.slice(slash + 1))
+    return { local: at === -1 ? undefined : bare.slice(0, at), domain: bare.slice(at + 1), resource }
+  }
   if (at !== -1 && bare.includes("@", at + 1)) throw bad("it has two @ before the resource")
   return {
     local: at === -1 ? undefined : prepareLocal(bare.slice(0, at)),
@@ -47,11 +46,17 @@ export function parseJid(text: string): JidParts {
   }
 }
 
+/** Is it a bare address, or a domain, that is prepared already? */
+function isPlain(text: string): boolean {
+  return text.length <= MAX_LABEL && PLAIN.test(text)
+}
+
 /**
  * @param text `local@domain`, unprepared
  * @throws {AurochsError} `BAD_DATA` (`what: "jid"`); also if there is a resource or no localpart
  */
 export function bareJid(text: string): BareJid {
+  if (isPlain(text) && text.includes("@")) return text as BareJid
   const parts = parseJid(text)
   if (parts.resource !== undefined) throw bad("it has a resource, a bare JID is needed")
   if (parts.local === undefined) throw bad("it has no localpart, local@domain is needed")
@@ -91,6 +96,7 @@ export function domainOf(jid: BareJid | FullJid): string {
 }
 
 function preparedBare(text: string): string | undefined {
+  if (isPlain(text)) return text
   try {
     const { local, domain } = parseJid(text)
     return local === undefined ? domain : `${local}@${domain}`
