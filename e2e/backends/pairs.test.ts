@@ -9,7 +9,7 @@ const names = Object.keys(engines)
 
 const opened = new Map<string, TestEngine>()
 const missing = new Map<string, string>()
-const secrets = { alice: new Uint8Array(), bob: new Uint8Array() }
+const secrets: Record<"alice" | "bob", Uint8Array> = { alice: new Uint8Array(), bob: new Uint8Array() }
 
 beforeAll(async () => {
   for (const [name, make] of Object.entries(engines)) {
