@@ -38,14 +38,23 @@ export async function chosenRecipients(
   return { recipients, certificates, keyIds }
 }
 
+/** A signer as the program sees it. */
+export interface Signer {
+  /** The secret key without other subkeys than the one that signs. */
+  readonly secret: Uint8Array
+  /** Of the key that signs. */
+  readonly keyId: string
+}
+
 /**
- * The secret key with which the certificate reader would sign, without other subkeys.
+ * The certificate reader decides which key signs.
  *
  * @throws {AurochsError} `NO_USABLE_KEY`
  */
-export async function chosenSigner(context: Context, held: Held, options: CallOptions & At): Promise<Uint8Array> {
+export async function chosenSigner(context: Context, held: Held, options: CallOptions & At): Promise<Signer> {
   const signed = await context.reader.sign(SAMPLE, { ...passedOn(options), signWith: held.inner })
-  return narrowed(held.secret, held.inner.certificate.bytes, new Set([signerOf(signed) ?? ""]))
+  const keyId = signerOf(signed) ?? ""
+  return { secret: narrowed(held.secret, held.inner.certificate.bytes, new Set([keyId])), keyId }
 }
 
 /** `NO_USABLE_KEY` for certificates that the program refuses although the certificate reader does not. */

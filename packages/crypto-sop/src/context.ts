@@ -14,6 +14,19 @@ export interface Context {
   readonly limits: Partial<Limits>
   /** Where the folders of single calls are made. */
   readonly folder: string
+  readonly learned: Learned
+}
+
+/** What the program has shown that it can do. It is not doubted any more when a message does not open. */
+export interface Learned {
+  tellsSessionKeys: boolean
+  /** Opens SEIPDv2 (RFC 9580 §5.13.2). */
+  opensVersion2: boolean
+}
+
+/** Nothing yet. */
+export function learned(): Learned {
+  return { tellsSessionKeys: false, opensVersion2: false }
 }
 
 /** How far two clocks may be apart, in milliseconds: the tolerance that certificate readers have, too. */

@@ -6,6 +6,7 @@ export const exit = {
   certificateCannotEncrypt: 17,
   cannotDecrypt: 29,
   badData: 41,
+  unsupportedSubcommand: 69,
   keyCannotSign: 79,
 } as const
 

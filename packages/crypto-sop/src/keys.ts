@@ -1,5 +1,5 @@
 import { type CallOptions, isAurochsError } from "@aurochs/core"
-import type { At, Generated, KeyLifecycle, KeySpec, SecretKey, SecretTransfer } from "@aurochs/crypto"
+import type { At, CryptoProvider, Generated, KeyLifecycle, KeySpec, SecretKey, SecretTransfer } from "@aurochs/crypto"
 import type { Context } from "./context.ts"
 import { backend, unsupported } from "./errors.ts"
 import { seal } from "./seal.ts"
@@ -29,16 +29,39 @@ export async function generate(
   }
 }
 
+/**
+ * Reads and unlocks secret keys with the certificate reader, which is shown a copy of the caller's bytes.
+ *
+ * @throws {AurochsError} as the reader's `importSecret`
+ */
+export async function importSecret(
+  context: Context,
+  secret: Uint8Array,
+  options: Parameters<CryptoProvider["importSecret"]>[1],
+): Promise<SecretKey[]> {
+  const copy = new Uint8Array(secret)
+  try {
+    return await context.keys.adopt(await context.reader.importSecret(copy, options), options)
+  } finally {
+    copy.fill(0)
+  }
+}
+
 /** Changes to keys are the certificate reader's. */
 export function lifecycleOf(context: Context, lifecycle: KeyLifecycle): KeyLifecycle {
+  const adopt = lifecycle.adopt?.bind(lifecycle)
+  const adopted = async (inner: SecretKey, options: CallOptions | undefined) =>
+    first(context, await context.keys.adopt([inner], options))
   return {
     revoke: (key, options) => withInner(context, key, (inner) => lifecycle.revoke(inner, options)),
     renew: (key, options) =>
-      withInner(context, key, async (inner) =>
-        first(context, await context.keys.adopt([await lifecycle.renew(inner, options)], options)),
-      ),
+      withInner(context, key, async (inner) => adopted(await lifecycle.renew(inner, options), options)),
     certify: (certificate, options) =>
       withInner(context, options.signWith, (signWith) => lifecycle.certify(certificate, { ...options, signWith })),
+    ...(adopt && {
+      adopt: (key: SecretKey, certificate: Uint8Array, options?: CallOptions) =>
+        withInner(context, key, async (inner) => adopted(await adopt(inner, certificate, options), options)),
+    }),
   }
 }
 

@@ -2,8 +2,9 @@ import { type CallOptions, type Certificate, isAurochsError, throwIfAborted } fr
 import { type At, defaultLimits, type Limits, type Opened, type SecretKey } from "@aurochs/crypto"
 import { addressedTo, recipientsOf } from "./address.ts"
 import { type Context, passedOn } from "./context.ts"
-import { cannotDecrypt } from "./errors.ts"
+import { cannotDecrypt, unsupported } from "./errors.ts"
 import type { Held } from "./keyring.ts"
+import { packets, tag } from "./packets.ts"
 
 /** Options of `CryptoProvider.open`. */
 export type OpenOptions = CallOptions &
@@ -27,10 +28,10 @@ export interface Trial {
 /**
  * Opens an encrypted message with one key.
  *
- * @returns undefined if this key does not open it
+ * @returns why it does not: nothing is known but that; or it was for this key, and is damaged
  * @throws {AurochsError} if no other key will change that
  */
-export type Attempt = (context: Context, trial: Trial, options: Bounded) => Promise<Opened | undefined>
+export type Attempt = (context: Context, trial: Trial, options: Bounded) => Promise<Opened | "not opened" | "damaged">
 
 /** Trials on one message at most: each is a run of the program. */
 const MAX_ATTEMPTS = 32
@@ -57,14 +58,28 @@ export async function open(
     const trials = ours.flatMap((held) =>
       addressedTo(message, held.keys).map((addressed) => ({ message, addressed, held })),
     )
+    const newer = isNewer(message)
+    const to = recipientsOf(message)
+    let forUs = ours.some((held) => held.keys.some(({ keyId }) => to.includes(keyId)))
     for (const trial of trials.slice(0, MAX_ATTEMPTS)) {
       const opened = await attempt(context, trial, bounded)
-      if (opened !== undefined) return opened
+      if (typeof opened === "object") {
+        context.learned.opensVersion2 ||= newer
+        return opened
+      }
+      if (opened === "damaged") forUs = true
     }
-    const to = recipientsOf(message)
-    const named = ours.some((held) => held.keys.some(({ keyId }) => to.includes(keyId)))
-    throw cannotDecrypt(named ? "damaged" : "not-for-us")
+    if (forUs && newer && !context.learned.opensVersion2) {
+      throw unsupported("SEIPDv2", `${context.program.name} opens no message of this kind, or this one was altered`)
+    }
+    throw cannotDecrypt(forUs ? "damaged" : "not-for-us")
   })
+}
+
+/** Encrypted otherwise than with SEIPDv1 (RFC 9580 §5.13.1), as older programs do not know it. */
+function isNewer(message: Uint8Array): boolean {
+  const data = packets(message)?.at(-1)
+  return data !== undefined && (data.tag !== tag.encrypted || data.body[0] !== 1)
 }
 
 /** Undefined if it is encrypted, and as well-formed as can be seen from outside. */

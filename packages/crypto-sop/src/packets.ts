@@ -1,11 +1,13 @@
 /** Packet types (RFC 9580 §5), as far as this provider looks at them itself. */
 export const tag = {
   publicKeySession: 1,
+  signature: 2,
   passwordSession: 3,
   onePassSignature: 4,
   secretKey: 5,
   publicKey: 6,
   secretSubkey: 7,
+  literal: 11,
   publicSubkey: 14,
   encrypted: 18,
 } as const

@@ -1,12 +1,13 @@
 import { type Clock, systemClock, throwIfAborted } from "@aurochs/core"
 import type { CryptoProvider, Limits } from "@aurochs/crypto"
-import type { Context } from "./context.ts"
+import { type Context, learned } from "./context.ts"
 import { keyring } from "./keyring.ts"
-import { generate, lifecycleOf, transferOf } from "./keys.ts"
+import { generate, importSecret, lifecycleOf, transferOf } from "./keys.ts"
 import { open } from "./open.ts"
 import { configuration, folderOf, programOf, type SopProgram } from "./program.ts"
-import { seal, sign } from "./seal.ts"
+import { seal } from "./seal.ts"
 import { bySessionKey } from "./session-key.ts"
+import { sign } from "./sign.ts"
 import { byProgram } from "./verifications.ts"
 
 /** Options of {@link sop}. */
@@ -23,7 +24,7 @@ export interface SopOptions extends SopProgram {
   readonly sessionKeys?: boolean | undefined
   /** How many runs of the program there are at a time; 4 by default. */
   readonly maxProcesses?: number | undefined
-  /** Over the certificate reader's limits for messages. */
+  /** Over `defaultLimits` of `@aurochs/crypto`; the certificate reader holds to its own where none is given here. */
   readonly limits?: Partial<Limits> | undefined
   /** What the program's clock is held to be: the machine's by default, and of use in tests only. */
   readonly clock?: Clock | undefined
@@ -44,8 +45,9 @@ export function sop(options: SopOptions): CryptoProvider {
   const program = programOf(options, options.maxProcesses ?? 4)
   const keys = keyring(program.name, reader, secrets)
   const { clock = systemClock(), limits = {} } = options
-  const context: Context = { program, reader, keys, clock, limits, folder: folderOf(options) }
+  const context: Context = { program, reader, keys, clock, limits, folder: folderOf(options), learned: learned() }
   const withSessionKey = reader.openWithSessionKey?.bind(reader)
+  const certifiedBy = reader.certifiedBy?.bind(reader)
   const full = withSessionKey !== undefined && options.sessionKeys !== false
   const attempt = full ? bySessionKey(withSessionKey) : byProgram
   return {
@@ -58,13 +60,14 @@ export function sop(options: SopOptions): CryptoProvider {
       throwIfAborted(call)
       return undefined
     },
-    importSecret: async (secret, call) => keys.adopt(await reader.importSecret(new Uint8Array(secret), call), call),
+    importSecret: (secret, call) => importSecret(context, secret, call),
     generate: (spec, call) => generate(context, spec, call),
     signcrypt: (plaintext, call) => seal(context, plaintext, call),
     encrypt: (plaintext, { now, signal, recipients }) => seal(context, plaintext, { now, signal, recipients }),
     sign: (plaintext, call) => sign(context, plaintext, call),
     open: (message, call) => open(context, message, call, attempt),
     ...(withSessionKey && { openWithSessionKey: withSessionKey }),
+    ...(certifiedBy && { certifiedBy }),
     lifecycle: lifecycle && lifecycleOf(context, lifecycle),
     secrets: transferOf(context, secrets),
   }

@@ -9,7 +9,6 @@ import { joined, packets, tag, written } from "./packets.ts"
 import { run } from "./run.ts"
 
 type SealOptions = CallOptions & At & { readonly recipients: readonly Certificate[]; readonly signWith?: SecretKey }
-type SignOptions = CallOptions & At & { readonly signWith: SecretKey }
 
 /**
  * Encrypts with the program to exactly the keys that the certificate reader chose, and signs before if there is a signer.
@@ -24,7 +23,7 @@ export async function seal(context: Context, plaintext: Uint8Array, options: Sea
     const signer = held && (await chosenSigner(context, held, options))
     requireNow(context, options)
     return inFolder(context, async (folder) => {
-      const with_ = signer === undefined ? [] : [`--sign-with=${await folder.write("signing-key", signer)}`]
+      const with_ = signer === undefined ? [] : [`--sign-with=${await folder.write("signing-key", signer.secret)}`]
       const certificates = await Promise.all(to.certificates.map((one, i) => folder.write(`certificate-${i}`, one)))
       const ended = await run(context.program, {
         args: ["encrypt", "--no-armor", ...with_, ...certificates],
@@ -43,43 +42,13 @@ export async function seal(context: Context, plaintext: Uint8Array, options: Sea
   })
 }
 
-/**
- * Signs with the program.
- *
- * @throws {AurochsError} `NO_USABLE_KEY`, `UNSUPPORTED` (`now`; a program without `inline-sign`), `BACKEND`, `ABORTED`
- */
-export async function sign(context: Context, plaintext: Uint8Array, options: SignOptions): Promise<Uint8Array> {
-  throwIfAborted(options)
-  return context.keys.use([options.signWith], async (all) => {
-    const [held] = all
-    if (held === undefined) throw backend(context.program.name, "no key")
-    const signer = await chosenSigner(context, held, options)
-    requireNow(context, options)
-    const { certificate } = held.inner
-    return inFolder(context, async (folder) => {
-      const ended = await run(context.program, {
-        args: ["inline-sign", "--no-armor", await folder.write("signing-key", signer)],
-        input: plaintext,
-        folder: folder.path,
-        maxOutputBytes: bound(plaintext, 1),
-        signal: options.signal,
-      })
-      if (!ended.ok) {
-        if (ended.exitCode === exit.keyCannotSign) throw await refused(context, [certificate], "no-sign-flag")
-        throw exited(context.program.name, "inline-sign", ended.exitCode)
-      }
-      await mustBeSigned(context, ended.output, plaintext, certificate)
-      return ended.output
-    })
-  })
-}
-
-function inFolder<T>(context: Context, work: (folder: Folder) => Promise<T>): Promise<T> {
+/** Gives `work` a folder for one call. */
+export function inFolder<T>(context: Context, work: (folder: Folder) => Promise<T>): Promise<T> {
   return withFolder(context.folder, context.program.name, context.program.left, work)
 }
 
 /** More than any message around this text: a program that prints without end is stopped. */
-function bound(plaintext: Uint8Array, keys: number): number {
+export function bound(plaintext: Uint8Array, keys: number): number {
   return 2 * plaintext.length + 65_536 + 4_096 * keys
 }
 
@@ -122,19 +91,4 @@ async function notEncryptedTo(context: Context, folder: Folder, to: Chosen, opti
     if (!ended.ok) bad.push(recipient)
   }
   return refused(context, bad.length > 0 ? bad : to.recipients, "no-encryption-key")
-}
-
-/** Public anyway, so it is read again: the same text, under a valid signature. */
-async function mustBeSigned(
-  context: Context,
-  signed: Uint8Array,
-  plaintext: Uint8Array,
-  by: Certificate,
-): Promise<void> {
-  const limits = { maxMessageBytes: signed.length, maxPlaintextBytes: plaintext.length }
-  const opened = await context.reader.open(signed, { decryptWith: [], verifyWith: [by], limits }).catch(() => undefined)
-  const good = opened?.signatures.length === 1 && opened.signatures[0]?.kind === "valid"
-  if (!good || opened.encrypted || Buffer.compare(opened.plaintext, plaintext) !== 0) {
-    throw backend(context.program.name, "what it signed is not this text under one valid signature")
-  }
 }

@@ -17,20 +17,18 @@ const MAX_SESSION_KEY_BYTES = 128
  * the program makes of the text does not matter, so neither does what it gets wrong there.
  */
 export function bySessionKey(openWithSessionKey: OpenWithSessionKey): Attempt {
-  // Once it told one it is not asked again whether it does.
-  let tells = false
   return async (context, trial, options) => {
-    const sessionKey = await sessionKeyOf(context, trial, options, tells)
-    if (sessionKey === undefined) return undefined
-    tells = true
+    const sessionKey = await sessionKeyOf(context, trial, options)
+    if (sessionKey === undefined) return "not opened"
+    context.learned.tellsSessionKeys = true
     const { message, held } = trial
     const { verifyWith, limits, now, signal } = options
     const encryptedTo = held.inner.certificate.fingerprint
     try {
       return await openWithSessionKey(message, { sessionKey, encryptedTo, verifyWith, limits, now, signal })
     } catch (error) {
-      // Not the key of this message: perhaps another of ours opens it.
-      if (isAurochsError(error, "CANNOT_DECRYPT")) return undefined
+      // Or it is not the key of this message, and another of ours opens it.
+      if (isAurochsError(error, "CANNOT_DECRYPT")) return "damaged"
       throw error
     } finally {
       sessionKey.bytes.fill(0)
@@ -42,7 +40,6 @@ async function sessionKeyOf(
   context: Context,
   { addressed, held }: Trial,
   { limits, signal }: Bounded,
-  tells: boolean,
 ): Promise<SessionKey | undefined> {
   const { program } = context
   return withFolder(context.folder, program.name, program.left, async (folder) => {
@@ -59,7 +56,7 @@ async function sessionKeyOf(
     if (ended.tooMuch) throw badMessage("it exceeds maxPlaintextBytes", "maxPlaintextBytes")
     if (ended.exitCode === exit.cannotDecrypt || ended.exitCode === exit.badData) return undefined
     if (ended.exitCode === exit.unsupportedAlgorithm) throw exited(program.name, "decrypt", ended.exitCode)
-    if (tells) return undefined
+    if (context.learned.tellsSessionKeys) return undefined
     // A code that says nothing, or that there is no such option: does it open it when it is not asked for the key?
     const plain = await run(program, { ...common, args: ["decrypt", key] })
     if (plain.ok) throw noSessionKey(context)

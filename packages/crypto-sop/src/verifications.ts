@@ -48,7 +48,7 @@ export const byProgram: Attempt = async (context, { addressed, held }, options) 
     if (ended.ok) return { plaintext: ended.output, encrypted: true, encryptedTo, signatures: UNDETERMINED }
     if (ended.tooMuch) throw badMessage("it exceeds maxPlaintextBytes", "maxPlaintextBytes")
     if (ended.exitCode === exit.unsupportedAlgorithm) throw exited(program.name, "decrypt", ended.exitCode)
-    return undefined
+    return "not opened"
   })
 }
 

@@ -68,12 +68,14 @@ describe("exit codes", () => {
     })
   })
 
-  test("inline-sign: 69 is UNSUPPORTED, 79 NO_USABLE_KEY, another text than was given BACKEND", async () => {
+  test("inline-sign: 79 is NO_USABLE_KEY, another text than was given BACKEND, 69 leads to sign", async () => {
     const sign = async (orders: Orders) => {
       const p = fake.provider(orders)
       return p.sign(utf8("x"), { signWith: first(await p.importSecret(alicesKey)) })
     }
-    await expect(sign({ "inline-sign": { exitCode: 69 } })).rejects.toMatchObject({ code: "UNSUPPORTED" })
+    const without = { "inline-sign": { exitCode: 69 } }
+    await expect(sign({ ...without, sign: { exitCode: 69 } })).rejects.toMatchObject({ code: "UNSUPPORTED" })
+    await expect(sign({ ...without, sign: { output: "no signature" } })).rejects.toMatchObject({ code: "BACKEND" })
     await expect(sign({ "inline-sign": { exitCode: 79 } })).rejects.toMatchObject({ code: "NO_USABLE_KEY" })
     await expect(sign({ "inline-sign": { output: "x" } })).rejects.toMatchObject({ code: "BACKEND" })
   })

@@ -81,7 +81,7 @@ describe("an aborted signal", () => {
   }
 
   test("ends a call that waits for its turn, and the others go on", async () => {
-    const { open } = await calls({ decrypt: { sleepMs: 300, exitCode: 29 } }, { maxProcesses: 1 })
+    const { open } = await calls({ decrypt: { sleepMs: 1_500, exitCode: 29 } }, { maxProcesses: 1 })
     const controller = new AbortController()
     const [running, waiting, next] = [open(), open(controller.signal), open()]
     await fake.started()
@@ -108,7 +108,7 @@ test("no more runs at a time than maxProcesses", async () => {
 })
 
 test("a program that does not end is killed after timeoutMs: BACKEND", async () => {
-  const { open } = await calls({ decrypt: { sleepMs: SLOW, child: true } }, { timeoutMs: 500 })
+  const { open } = await calls({ decrypt: { sleepMs: SLOW, child: true } }, { timeoutMs: 3_000 })
   await expect(open()).rejects.toMatchObject({ code: "BACKEND" })
   const { pid, child = 0 } = await fake.started()
   await Promise.all([gone(pid), gone(child)])
