@@ -54,6 +54,32 @@ describe("announcing", () => {
     expect(listNode(service)).toBeUndefined()
   })
 
+  test.each([
+    ["policy-violation", undefined],
+    ["not-acceptable", "payload-too-big"],
+  ] as const)(
+    "what the server finds too large (%s) is announced in its smallest form (R49, R50)",
+    async (condition, application) => {
+      const big = await provider.lifecycle?.certify(one.bytes, {
+        signWith: (keys[1] as (typeof keys)[number]).key,
+        userId: `xmpp:${juliet}`,
+        now: new Date("2026-11-10T00:00:00Z"),
+      })
+      let refusals = 0
+      const { service, directory } = setUp({
+        before({ action, node }) {
+          if (action !== "publish" || node === publicKeysNode || refusals++ > 0) return
+          throw stanzaError(condition, "modify", application)
+        },
+      })
+      await directory.publish({ ...one, bytes: big?.bytes ?? new Uint8Array() })
+      const [item] = service.node(juliet, publicKeyNode(one.fingerprint))?.items ?? []
+      expect(item && pubkey.read(item.payload)).toEqual(one.bytes)
+      expect(listOf(service)).toEqual([one.fingerprint])
+      expect(refusals).toBe(2)
+    },
+  )
+
   test("a data node that is taken and not given back is never listed (R28)", async () => {
     const { service, directory } = setUp({
       before({ action, node }) {

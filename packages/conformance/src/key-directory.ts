@@ -11,6 +11,11 @@ export interface KeyDirectorySubject extends AsyncDisposable {
   readonly owner: BareJid
   /** Two or more certificates of that owner, in their smallest form. */
   readonly certificates: readonly CertificateInfo[]
+  /**
+   * For sources that only read: makes exactly these certificates what the source has for the owner, as somebody else
+   * would, before the directory was first asked. Sources that publish do without.
+   */
+  readonly stock?: ((certificates: readonly CertificateInfo[]) => Promise<void>) | undefined
 }
 
 type PublishingDirectory = KeyDirectory & Required<Pick<KeyDirectory, "publish" | "retract">>
@@ -26,8 +31,7 @@ function canPublish(directory: KeyDirectory): directory is PublishingDirectory {
   return directory.publish !== undefined && directory.retract !== undefined
 }
 
-/** What every key directory must do. Those that only read skip the cases that publish. */
-export const keyDirectoryCases: readonly Case<KeyDirectorySubject>[] = [
+const readingCases: readonly Case<KeyDirectorySubject>[] = [
   {
     title: "an account without keys has nothing: empty, not an error",
     async run({ directory, owner }) {
@@ -41,6 +45,41 @@ export const keyDirectoryCases: readonly Case<KeyDirectorySubject>[] = [
       await expect(lookup).rejects.toSatisfy((error) => isAurochsError(error, "ABORTED"))
     },
   },
+  {
+    title: "an aborted lookup by fingerprint rejects with ABORTED",
+    async run({ directory, owner, certificates: [first] }) {
+      const query = { owner, fingerprint: first?.fingerprint }
+      const lookup = all(directory.lookup(query, { signal: AbortSignal.abort() }))
+      await expect(lookup).rejects.toSatisfy((error) => isAurochsError(error, "ABORTED"))
+    },
+  },
+  {
+    title: "a source that does not ask the account's own servers says what it tells to whom, others do not",
+    async run({ directory }) {
+      if (directory.notice !== undefined) expect(directory.notice).toMatch(/^[a-z]+: \S.{20,}/s)
+      expect(directory.name).toMatch(/\S/)
+    },
+  },
+  stocked("what is there is found byte for byte, with the directory's name and what it binds", async (s) => {
+    await s.stock([s.first])
+    expect(await all(s.directory.lookup({ owner: s.owner }))).toEqual([
+      expect.objectContaining({ bytes: expect.any(Uint8Array), source: s.directory.name, binds: expect.any(String) }),
+    ])
+    expect(await found(s)).toEqual([hex(s.first.bytes)])
+  }),
+  stocked("a lookup by the fingerprint of what is there gives it, by another one nothing", async (s) => {
+    await s.stock([s.first])
+    expect(await found(s, s.first.fingerprint)).toEqual([hex(s.first.bytes)])
+    expect(await found(s, s.second.fingerprint)).toEqual([])
+  }),
+  stocked("leaving the loop of a lookup early leaves the source usable", async (s) => {
+    await s.stock([s.first])
+    for await (const _ of s.directory.lookup({ owner: s.owner })) break
+    expect(await found(s)).toEqual([hex(s.first.bytes)])
+  }),
+]
+
+const publishingCases: readonly Case<KeyDirectorySubject>[] = [
   publishing("what was published is found byte for byte, with the directory's name", async (s) => {
     await s.directory.publish(s.first)
     const items = await all(s.directory.lookup({ owner: s.owner }))
@@ -113,18 +152,32 @@ export const keyDirectoryCases: readonly Case<KeyDirectorySubject>[] = [
   }),
 ]
 
+/** What every key directory must do. Those that only read skip the cases that publish. */
+export const keyDirectoryCases: readonly Case<KeyDirectorySubject>[] = [...readingCases, ...publishingCases]
+
+/** In place of the cases that publish: one that is skipped, after a look whether they may be. */
+const onlyReads: Case<KeyDirectorySubject> = {
+  title: `${publishingCases.length} cases that publish and retract`,
+  async run({ directory }) {
+    if (canPublish(directory)) throw new Error("it publishes and retracts: those cases have to run")
+    unsupported("the directory only reads, or what it publishes cannot be taken back")
+  },
+}
+
 /**
  * Runs the suite of key directories with vitest.
  *
  * @param name of the adapter
  * @param make a directory in which the owner has nothing yet
+ * @param options.onlyReads the cases that publish are reported as one that was skipped
  */
 export function describeKeyDirectory(
   name: string,
   make: () => Promise<KeyDirectorySubject>,
-  options: SuiteOptions = {},
+  options: SuiteOptions & { readonly onlyReads?: boolean | undefined } = {},
 ): void {
-  describeCases(`KeyDirectory: ${name}`, keyDirectoryCases, make, options, async (subject) => {
+  const cases = options.onlyReads ? [...readingCases, onlyReads] : keyDirectoryCases
+  describeCases(`KeyDirectory: ${name}`, cases, make, options, async (subject) => {
     await subject[Symbol.asyncDispose]()
   })
 }
@@ -142,8 +195,34 @@ function publishing(title: string, run: (subject: Publishing) => Promise<void>):
   }
 }
 
+interface Stocked {
+  readonly directory: KeyDirectory
+  readonly owner: BareJid
+  readonly first: CertificateInfo
+  readonly second: CertificateInfo
+  stock(certificates: readonly CertificateInfo[]): Promise<void>
+}
+
+function stocked(title: string, run: (subject: Stocked) => Promise<void>): Case<KeyDirectorySubject> {
+  return {
+    title,
+    async run({ directory, owner, certificates: [first, second], stock }) {
+      if (first === undefined || second === undefined) throw new Error("the suite needs two certificates")
+      if (stock !== undefined) return run({ directory, owner, first, second, stock })
+      if (!canPublish(directory)) throw new Error("a directory that only reads has to be stocked")
+      const put = async (certificates: readonly CertificateInfo[]) => {
+        for (const one of certificates) await directory.publish(one)
+      }
+      await run({ directory, owner, first, second, stock: put })
+    },
+  }
+}
+
 /** What is found of the owner, sorted; a gap fails the case. */
-async function found({ directory, owner }: Publishing, fingerprint?: Fingerprint): Promise<string[]> {
+async function found(
+  { directory, owner }: Pick<Stocked, "directory" | "owner">,
+  fingerprint?: Fingerprint,
+): Promise<string[]> {
   const items = await all(directory.lookup(fingerprint === undefined ? { owner } : { owner, fingerprint }))
   return items.map((one) => ("bytes" in one ? hex(one.bytes) : `missing ${one.missing}: ${one.because}`)).sort()
 }

@@ -112,9 +112,39 @@ test("the suite catches a directory that throws where nothing was found", async 
   expect(broken).toContain("an account without keys has nothing: empty, not an error")
 })
 
+/** A directory that only reads, and what is behind it. */
+function readingOnly(change: (good: KeyDirectory) => Partial<KeyDirectory> = () => ({})) {
+  const good = memoryDirectory()
+  const { name, lookup } = { ...good, ...change(good) }
+  const stock = async (certificates: readonly CertificateInfo[]) => {
+    for (const one of certificates) await good.publish?.(one)
+  }
+  return { ...subject({ name, lookup }), stock }
+}
+
 test("a directory that only reads skips what publishes, and passes the rest", async () => {
+  const results = await Promise.all(keyDirectoryCases.map((one) => runCase(one, readingOnly())))
+  expect(results.filter((one) => one.outcome === "failed")).toEqual([])
+  expect(results.filter((one) => one.outcome === "passed")).toHaveLength(7)
+})
+
+test("the suite catches a source that gives other keys than were asked for", async () => {
+  const deaf = () =>
+    readingOnly((good) => ({ lookup: ({ owner: of }, options) => good.lookup({ owner: of }, options) }))
+  const results = await Promise.all(keyDirectoryCases.map((one) => runCase(one, deaf())))
+  const broken = keyDirectoryCases.filter((_, i) => results[i]?.outcome === "failed").map(({ title }) => title)
+  expect(broken).toEqual(["a lookup by the fingerprint of what is there gives it, by another one nothing"])
+})
+
+test("the suite catches a switch without a notice", async () => {
+  const broken = await failed(() => ({ notice: "" }))
+  expect(broken).toEqual([
+    "a source that does not ask the account's own servers says what it tells to whom, others do not",
+  ])
+})
+
+test("a directory that only reads and was not stocked fails: nothing was shown", async () => {
   const { name, lookup } = memoryDirectory()
   const results = await Promise.all(keyDirectoryCases.map((one) => runCase(one, subject({ name, lookup }))))
-  expect(results.filter((one) => one.outcome === "failed")).toEqual([])
-  expect(results.filter((one) => one.outcome === "passed")).toHaveLength(2)
+  expect(results.filter((one) => one.outcome === "failed")).toHaveLength(3)
 })

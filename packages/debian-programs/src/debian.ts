@@ -45,6 +45,26 @@ export async function debianPrograms(packages: Readonly<Record<string, string>>)
   return programs(root ? "installed" : "unpacked")
 }
 
+/**
+ * The same for servers that nothing else on the machine is to know of: always unpacked beside the repository, never
+ * installed, whoever asks. What the packages depend on and is not installed comes with them.
+ *
+ * @param packages Debian package by program; a path like `../lib/x` is one below `usr/bin`
+ */
+export async function unpackedPrograms(packages: Readonly<Record<string, string>>): Promise<Programs> {
+  const names = Object.keys(packages)
+  if (!existsSync("/usr/bin/apt-get")) throw new Error(`${names.join(", ")}: this is no Debian`)
+  const absent = () => names.filter((name) => findUnpacked(name) === undefined)
+  if (absent().length > 0) {
+    await locked(`${PREFIX}.lock`, async () => {
+      if (absent().length > 0) await unpack([...new Set(names.map((name) => packages[name] ?? name))])
+    })
+  }
+  if (absent().length > 0) throw new Error(`${absent().join(", ")}: not in the packages that were unpacked`)
+  const all = programs("unpacked")
+  return { ...all, path: (name) => findUnpacked(name) ?? all.path(name) }
+}
+
 function programs(how: Programs["how"]): Programs {
   const prefix = how === "unpacked" ? PREFIX : undefined
   const lib = prefix && join(prefix, `usr/lib/${MULTIARCH}`)
@@ -98,7 +118,8 @@ async function unpack(packages: readonly string[]): Promise<void> {
   const archives = join(apts, "cache/archives")
   await mkdir(join(apts, "state/lists/partial"), { recursive: true })
   await mkdir(join(archives, "partial"), { recursive: true })
-  await mkdir(PREFIX, { recursive: true })
+  const done = join(PREFIX, "unpacked")
+  await mkdir(done, { recursive: true })
   const own = [
     ["Dir::State", join(apts, "state")],
     ["Dir::State::status", "/var/lib/dpkg/status"],
@@ -107,10 +128,13 @@ async function unpack(packages: readonly string[]): Promise<void> {
     ["APT::Sandbox::User", ""],
   ].flatMap(([key, value]) => ["-o", `${key}=${value}`])
   await apt([...own, "-qq", "update"])
-  await apt([...own, "-qq", "-y", "--no-install-recommends", "--download-only", "install", ...packages])
+  // What is installed already has to be had here all the same.
+  const wanted = ["-qq", "-y", "--no-install-recommends", "--reinstall", "--download-only", "install", ...packages]
+  await apt([...own, ...wanted])
   for (const file of await readdir(archives)) {
-    if (!file.endsWith(".deb")) continue
+    if (!file.endsWith(".deb") || existsSync(join(done, file))) continue
     await run("dpkg-deb", ["--extract", join(archives, file), PREFIX])
+    await writeFile(join(done, file), "")
   }
 }
 

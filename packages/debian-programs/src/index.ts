@@ -1,2 +1,2 @@
-export { debianPrograms, type Programs } from "./debian.ts"
+export { debianPrograms, type Programs, unpackedPrograms } from "./debian.ts"
 export { type Missing, type Program, programOr } from "./program.ts"

@@ -15,11 +15,25 @@ export interface Found {
 export interface Missing {
   readonly missing: Fingerprint
   readonly because: string
+  /** Name of the directory, where it is one of several. */
+  readonly source?: string | undefined
+  /**
+   * The source does not speak for the account: what it lists is no entry of the owner's list, so the gap neither delays
+   * a message nor brings a key back.
+   */
+  readonly candidate?: true | undefined
 }
 
 /** Where certificates are found and, on some, published. */
 export interface KeyDirectory {
   readonly name: string
+  /**
+   * Names of the directories that every complete lookup asks; `[name]` if absent. What came from one of these and is not
+   * in its answer any more is gone there.
+   */
+  readonly sources?: readonly string[] | undefined
+  /** What asking it tells to whom, for the person who switches it on; absent where only the account's servers are asked. */
+  readonly notice?: string | undefined
   /**
    * Everything the source has for `owner`. Nothing found: empty.
    *

@@ -19,9 +19,10 @@ export type Stamp = (fingerprint: Fingerprint) => Date
  */
 export function stampFor(stored: readonly KnownKey[], gaps: readonly string[], now: Date): Stamp {
   const counted = stored.filter(isCounted).map((key) => key.firstSeen.getTime())
-  if (counted.length === 0) return () => now
-  const first = Math.min(...counted)
   const later = Math.max(now.getTime(), ...stored.map((key) => key.firstSeen.getTime() + 1))
+  // Candidates are no first list, but a later one is not to look older than they do (see `binding`).
+  if (counted.length === 0) return () => new Date(later)
+  const first = Math.min(...counted)
   return (fingerprint) => new Date(gaps.includes(fingerprint) ? first : later)
 }
 

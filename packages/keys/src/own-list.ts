@@ -4,7 +4,7 @@ import type { AuditLog, StateStore } from "@aurochs/storage"
 import { announcedBefore, reannouncements, rememberAnnounced, rememberReannouncement } from "./announced.ts"
 import type { KeyDirectory } from "./directory.ts"
 import { type OwnKeyAction, ownKeyAtStart } from "./own-key-decision.ts"
-import { readDirectory } from "./reading.ts"
+import { announcedIn, readDirectory } from "./reading.ts"
 import { lookupDelayMs } from "./retry.ts"
 import { userIdOf } from "./user-id.ts"
 
@@ -39,7 +39,7 @@ export async function settleOwnList(
 ): Promise<ListCheck> {
   const reading = await readDirectory({ ...o, owner: o.account, now: o.clock.now() })
   const missing = [...reading.gaps.keys()]
-  const listed = [...reading.found.keys(), ...missing]
+  const listed = [...announcedIn(reading), ...missing]
   const held = o.held.map((key) => key.certificate.fingerprint)
   const ours = new Set([...(o.all ?? o.held), ...o.held].map((key) => key.certificate.fingerprint))
   const foreign = listed.filter((one) => !ours.has(one))

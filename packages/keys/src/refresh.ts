@@ -11,7 +11,8 @@ import type { AuditLog, KeyStore, StateStore } from "@aurochs/storage"
 import { collect, equalBytes } from "./collect.ts"
 import type { KeyDirectory, Missing } from "./directory.ts"
 import { isCounted, openGaps, rememberReading, type Stamp, stampFor } from "./first-seen.ts"
-import { type ReadKey, readDirectory, tryInspect } from "./reading.ts"
+import { announcedIn, type ReadKey, readDirectory, tryInspect } from "./reading.ts"
+import { findUserId } from "./user-id.ts"
 
 /** Something that a reading changed. `kind` is also the kind of the audit event. */
 export interface KeyChange {
@@ -43,7 +44,7 @@ export interface RefreshOptions extends CallOptions {
   /** Whose audit log and state it is. */
   readonly account: BareJid
   /**
-   * Keeps when the list was read and which keys of the first list could not be had then. Without it a key of the first
+   * For directories that read the owner's list. Keeps when it was read and which keys of the first list could not be had then. Without it a key of the first
    * list that arrives later counts as a later one, so `tofu` quarantines it.
    */
   readonly state?: StateStore | undefined
@@ -56,9 +57,23 @@ export interface Refreshed {
   readonly changed: readonly KeyChange[]
   /** Listed keys of which no certificate is stored, not even an older one. */
   readonly missing: readonly Missing[]
+  /** Candidates that were found and not stored: they cannot become keys of this owner. */
+  readonly refused: readonly RefusedKey[]
   readonly readAt: Date
 }
 
+/** A certificate from a source that does not speak for the account, and that was not stored. */
+export interface RefusedKey {
+  readonly fingerprint: Fingerprint
+  readonly source: string
+  /** `no-user-id`: without the owner's valid `xmpp:` User ID; `too-many-candidates`: so many are stored already. */
+  readonly because: "no-user-id" | "too-many-candidates"
+}
+
+/** Candidates of one owner that are stored, at most: anybody may upload one in anybody's name. */
+const MAX_CANDIDATES = 32
+/** A User ID that has only expired with its key may be renewed: the policy judges it each time. */
+const NAMING = ["valid", "expired"] as const
 /** Gaps of one reading that are written to the audit log, at most. */
 const MAX_AUDITED_GAPS = 32
 
@@ -80,9 +95,19 @@ export async function refreshKeys(o: RefreshOptions): Promise<Refreshed> {
   const note = (kind: KeyChange["kind"], fingerprint: Fingerprint, because?: string) =>
     changed.push({ kind, owner: o.owner, fingerprint, because })
   const puts: KnownKey[] = []
+  const refused: RefusedKey[] = []
+  let candidates = stored.filter((key) => !isCounted(key)).length
 
   for (const [print, read] of reading.found) {
     const before = byPrint.get(print)
+    if (before === undefined && read.found.binds !== "account") {
+      const because = findUserId(read.info, o.owner, NAMING) === undefined ? "no-user-id" : "too-many-candidates"
+      if (because === "no-user-id" || candidates >= MAX_CANDIDATES) {
+        refused.push({ fingerprint: print, source: read.found.source, because })
+        continue
+      }
+      candidates++
+    }
     const after = before === undefined ? newKey(o.owner, read, stamp) : await updated(before, read, stamp, o, note)
     if (before === undefined || isNewlyBound(before, after)) note("key-new", print)
     else if (!before.announced && after.announced) note("key-back", print)
@@ -97,12 +122,17 @@ export async function refreshKeys(o: RefreshOptions): Promise<Refreshed> {
       puts.push({ ...before, announced: true })
     }
   }
+  for (const [print, because] of reading.candidateGaps) note("key-missing", print, because)
+  const listed = new Set(announcedIn(reading))
+  const asked = o.directory.sources ?? [o.directory.name]
   for (const before of stored) {
-    const isListed = reading.found.has(before.fingerprint) || reading.gaps.has(before.fingerprint)
+    const isListed = listed.has(before.fingerprint) || reading.gaps.has(before.fingerprint)
     // Only the directory that said it is announced can say that it is not any more.
-    if (isListed || !before.announced || before.source !== o.directory.name) continue
+    const isVouchedFor =
+      before.binds !== "account" && before.binds !== "nothing" && !reading.found.has(before.fingerprint)
+    if (isListed || !(before.announced || isVouchedFor) || !asked.includes(before.source)) continue
     note("key-gone", before.fingerprint)
-    puts.push({ ...before, announced: false })
+    puts.push({ ...before, announced: false, binds: before.binds === "account" ? "account" : "nothing" })
   }
 
   // The log first: after a crash in between a line twice is better than a key without one.
@@ -113,7 +143,7 @@ export async function refreshKeys(o: RefreshOptions): Promise<Refreshed> {
   const missing = [...reading.gaps].flatMap(([print, because]) =>
     byPrint.has(print) ? [] : [{ missing: print, because }],
   )
-  return { known: await collect(o.keys.keysOf(o.owner, call)), changed, missing, readAt }
+  return { known: await collect(o.keys.keysOf(o.owner, call)), changed, missing, refused, readAt }
 }
 
 function newKey(owner: BareJid, { info, found }: ReadKey, stamp: Stamp): KnownKey {
@@ -145,7 +175,7 @@ async function updated(
   if (!isSame) note("key-changed", info.fingerprint)
   const announces = found.binds === "account"
   const binding =
-    announces && before.binds !== "account"
+    RANK.indexOf(found.binds) > RANK.indexOf(before.binds)
       ? {
           source: found.source,
           binds: found.binds,
@@ -155,6 +185,9 @@ async function updated(
   if (isSame && (before.announced || !announces) && Object.keys(binding).length === 0) return before
   return { ...before, ...binding, bytes, announced: before.announced || announces }
 }
+
+/** What a source proves, from nothing upwards. */
+const RANK: readonly KnownKey["binds"][] = ["nothing", "https-domain", "dnssec", "account"]
 
 /** The union of both copies; undefined if they cannot be merged (a bound was exceeded): then the stored one stays. */
 async function mergedBytes(stored: Uint8Array, found: Uint8Array, o: RefreshOptions): Promise<Uint8Array | undefined> {

@@ -59,6 +59,16 @@ function retract(o: {
   ])
 }
 
+/** The child of an IQ that subscribes to a node (§6.1). */
+function subscribe(o: { readonly node: string; readonly jid: string }): XmlElement {
+  return element("pubsub", ns, {}, [element("subscribe", ns, { node: o.node, jid: o.jid })])
+}
+
+/** The child of an IQ that ends a subscription (§6.2). */
+function unsubscribe(o: { readonly node: string; readonly jid: string }): XmlElement {
+  return element("pubsub", ns, {}, [element("unsubscribe", ns, { node: o.node, jid: o.jid })])
+}
+
 /** The child of an IQ that deletes a node (§8.4). */
 function deleteNode(node: string): XmlElement {
   return element("pubsub", owner, {}, [element("delete", owner, { node })])
@@ -143,6 +153,8 @@ export const pubsub: {
   readonly publish: typeof publish
   readonly items: typeof items
   readonly retract: typeof retract
+  readonly subscribe: typeof subscribe
+  readonly unsubscribe: typeof unsubscribe
   readonly deleteNode: typeof deleteNode
   readonly createNode: typeof createNode
   readonly configure: typeof configure
@@ -155,6 +167,8 @@ export const pubsub: {
   publish,
   items,
   retract,
+  subscribe,
+  unsubscribe,
   deleteNode,
   createNode,
   configure,

@@ -5,6 +5,7 @@ import type { KeyDirectory } from "../directory.ts"
 import type { PepContext } from "./context.ts"
 import { lookupKeys, SOURCE } from "./lookup.ts"
 import { announce, withdraw } from "./publish.ts"
+import { subscribe, unsubscribe } from "./subscribe.ts"
 
 /** Options of {@link pepDirectory}. */
 export interface PepDirectoryOptions {
@@ -21,8 +22,26 @@ export interface PepDirectoryOptions {
   readonly notificationOnly?: boolean | undefined
 }
 
+type Pushing = "publish" | "retract" | "changes"
+
 /** A {@link KeyDirectory} that can do everything. */
-export type PepDirectory = Required<KeyDirectory>
+export interface PepDirectory extends Omit<KeyDirectory, Pushing>, Required<Pick<KeyDirectory, Pushing>> {
+  /**
+   * Subscribes to an account's key list (XEP-0060 §6.1), so that `changes` hears of it without a presence subscription
+   * (with one, the `+notify` of `changes` is enough). The subscription stays until {@link unsubscribe}.
+   *
+   * @returns `nothing-visible`: there is no list yet, or it is not for us to see
+   * @throws {AurochsError} `STANZA_ERROR` (a server without subscriptions answers `feature-not-implemented`), `NETWORK`,
+   * `ABORTED`
+   */
+  subscribe(owner: BareJid, options?: CallOptions): Promise<"subscribed" | "nothing-visible">
+  /**
+   * Takes the subscription back; none is no error.
+   *
+   * @throws {AurochsError} `STANZA_ERROR`, `NETWORK`, `ABORTED`
+   */
+  unsubscribe(owner: BareJid, options?: CallOptions): Promise<void>
+}
 
 /**
  * Announces and discovers keys over PEP (XEP-0373 §4, XEP-0163): the one source in which the account itself says which
@@ -46,6 +65,8 @@ export function pepDirectory(o: PepDirectoryOptions): PepDirectory {
     publish: (certificate, options) => announce(pep, certificate, options),
     retract: (fingerprint, options) => withdraw(pep, fingerprint, options),
     changes: (options) => changes(pep, options),
+    subscribe: (owner, options) => subscribe(pep, owner, options),
+    unsubscribe: (owner, options) => unsubscribe(pep, owner, options),
   }
 }
 

@@ -42,7 +42,7 @@ export async function* lookupKeys(
   const fetched = wanted.slice(0, pep.maxKeys)
   const fetch = (print: Fingerprint, o: CallOptions) => fetchKey(pep, query.owner, print, o)
   yield* inOrder(fetched, fetch, { atOnce: AT_ONCE, signal: options.signal })
-  for (const missing of wanted.slice(pep.maxKeys)) yield { missing, because: "too-many-listed" }
+  for (const missing of wanted.slice(pep.maxKeys)) yield gap(missing, "too-many-listed")
 }
 
 /** One data node (XEP-0373 §4.1). Its newest item only; what the list says of it is held against its content. */
@@ -54,16 +54,20 @@ async function fetchKey(
 ): Promise<Found | Missing> {
   // Fluux up to 0.16 publishes under the lower-case fingerprint (R24).
   const data = await fetchData(pep, owner, [publicKeyNode(print), lowerCaseNode(print)], options)
-  if (typeof data === "string") return { missing: print, because: data }
+  if (typeof data === "string") return gap(print, data)
   try {
     const info = await pep.provider.inspect(data, { now: pep.clock.now(), signal: options.signal })
-    if (info.fingerprint !== print) return { missing: print, because: "other-fingerprint" }
+    if (info.fingerprint !== print) return gap(print, "other-fingerprint")
     return { bytes: data, source: SOURCE, binds: "account" }
   } catch (error) {
-    if (isAurochsError(error, "UNSUPPORTED")) return { missing: print, because: "unsupported" }
+    if (isAurochsError(error, "UNSUPPORTED")) return gap(print, "unsupported")
     if (!isAurochsError(error, "BAD_DATA")) throw error
-    return { missing: print, because: error.details.limit === undefined ? "unreadable" : "too-large" }
+    return gap(print, error.details.limit === undefined ? "unreadable" : "too-large")
   }
+}
+
+function gap(missing: Fingerprint, because: string): Missing {
+  return { missing, because, source: SOURCE }
 }
 
 /**

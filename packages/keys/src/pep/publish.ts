@@ -1,4 +1,4 @@
-import { AurochsError, type CallOptions, type Fingerprint } from "@aurochs/core"
+import { AurochsError, type CallOptions, type Certificate, type Fingerprint, isAurochsError } from "@aurochs/core"
 import type { CertificateInfo } from "@aurochs/crypto"
 import { type PublicKeyEntry, pubkey, publicKeyNode, publicKeysList, publicKeysNode, pubsub } from "@aurochs/xml"
 import { equalBytes } from "../collect.ts"
@@ -14,7 +14,7 @@ const PAUSE_MS = 250
 
 /**
  * Announces a certificate: its data node first and read back (R28), then the list. What is there already is not
- * written again.
+ * written again. A server that finds it too large gets the smallest certificate that serves (XEP-0373 §7.2, R49, R50).
  *
  * @throws {AurochsError} `BAD_DATA` (`certificate`) if it is not one of this account, `STANZA_ERROR`, `NETWORK`, `ABORTED`
  */
@@ -23,7 +23,25 @@ export async function announce(
   certificate: CertificateInfo,
   options: CallOptions = {},
 ): Promise<void> {
-  await checkOwn(pep, certificate, options)
+  const keepUserId = await checkOwn(pep, certificate, options)
+  try {
+    await announceAs(pep, certificate, options)
+  } catch (error) {
+    if (!isTooLarge(error)) throw error
+    const small = await pep.provider.minimize(certificate.bytes, { keepUserId, signal: options.signal })
+    if (small.bytes.length >= certificate.bytes.length) throw error
+    await announceAs(pep, small, options)
+  }
+}
+
+/** `policy-violation`, or what XEP-0060 §7.1.3.5 has for it. */
+function isTooLarge(error: unknown): boolean {
+  if (!isAurochsError(error, "STANZA_ERROR")) return false
+  const { condition, application } = error.details
+  return condition === "policy-violation" || application === "payload-too-big"
+}
+
+async function announceAs(pep: PepContext, certificate: Certificate, options: CallOptions): Promise<void> {
   const { fingerprint, bytes } = certificate
   const isUpdate = !(await isPublished(pep, certificate, options))
   if (isUpdate) await publishOpen(pep, publicKeyNode(fingerprint), pubkey.write(bytes), options)
@@ -84,7 +102,7 @@ async function changeList(
   })
 }
 
-async function isPublished(pep: PepContext, { fingerprint, bytes }: CertificateInfo, options: CallOptions) {
+async function isPublished(pep: PepContext, { fingerprint, bytes }: Certificate, options: CallOptions) {
   const data = await fetchData(pep, pep.account, [publicKeyNode(fingerprint)], options)
   return typeof data !== "string" && equalBytes(data, bytes)
 }
@@ -102,11 +120,13 @@ function wholeSecond(date: Date): Date {
   return new Date(Math.floor(date.getTime() / 1000) * 1000)
 }
 
-/** A key that no peer would accept (R17) is not announced. */
-async function checkOwn(pep: PepContext, certificate: CertificateInfo, options: CallOptions): Promise<void> {
+/** A key that no peer would accept (R17) is not announced. The text of its User ID. */
+async function checkOwn(pep: PepContext, certificate: CertificateInfo, options: CallOptions): Promise<string> {
   const info = await pep.provider.inspect(certificate.bytes, { now: pep.clock.now(), signal: options.signal })
   if (info.fingerprint !== certificate.fingerprint) throw bad("the bytes are another certificate's")
-  if (findUserId(info, pep.account) === undefined) throw bad(`it has no valid User ID ${userIdOf(pep.account)}`)
+  const userId = findUserId(info, pep.account)
+  if (userId === undefined) throw bad(`it has no valid User ID ${userIdOf(pep.account)}`)
+  return userId.text
 }
 
 function bad(why: string): AurochsError<"BAD_DATA"> {

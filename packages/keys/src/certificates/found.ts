@@ -1,0 +1,54 @@
+import { AurochsError, type BareJid, type Certificate, type Fingerprint, type KnownKey } from "@aurochs/core"
+import type { Found, Missing } from "../directory.ts"
+import { dearmor } from "./armor.ts"
+import { fingerprintOf, readPackets, tag } from "./packets.ts"
+import { isTooLarge, type Reduced, splitCertificates } from "./split.ts"
+
+/** How a source speaks of what it has. */
+export interface Provenance {
+  readonly source: string
+  readonly binds: KnownKey["binds"]
+  readonly expiresInMs?: number | undefined
+}
+
+/**
+ * The certificates in an answer, taken apart and reduced.
+ *
+ * @param want which of them: a source may send others than those it was asked for
+ * @throws {AurochsError} `BAD_DATA` (`certificate`)
+ */
+export function foundIn(
+  bytes: Uint8Array,
+  owner: BareJid,
+  provenance: Provenance,
+  want: (one: Reduced) => boolean,
+): (Found | Missing)[] {
+  const seen = new Set<Fingerprint>()
+  return splitCertificates(dearmor(bytes), owner).flatMap((one): (Found | Missing)[] => {
+    if (!want(one) || seen.has(one.fingerprint)) return []
+    seen.add(one.fingerprint)
+    if (isTooLarge(one)) return [candidateGap(one.fingerprint, "too-large", provenance.source)]
+    return [{ bytes: one.bytes, ...provenance }]
+  })
+}
+
+/** A gap of a source that does not speak for the account. */
+export function candidateGap(missing: Fingerprint, because: string, source: string): Missing {
+  return { missing, because, source, candidate: true }
+}
+
+/** Packets of a certificate that is uploaded, at most. */
+const MAX_OWN_PACKETS = 1_024
+
+/**
+ * What is uploaded stays for ever: it has to be exactly the certificate that was meant, and no secret key.
+ *
+ * @throws {AurochsError} `BAD_DATA` (`certificate`)
+ */
+export function checkUpload({ fingerprint, bytes }: Certificate): void {
+  const [first, ...others] = readPackets(bytes, MAX_OWN_PACKETS) ?? []
+  const isKey = first?.tag === tag.publicKey && fingerprintOf(first.body) === fingerprint
+  const strange: readonly number[] = [tag.publicKey, tag.secretKey, tag.secretSubkey]
+  if (isKey && !others.some((packet) => strange.includes(packet.tag))) return
+  throw new AurochsError("BAD_DATA", "the bytes are not this certificate's", { what: "certificate" })
+}

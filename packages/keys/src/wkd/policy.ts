@@ -1,0 +1,26 @@
+/** What a domain says of its Web Key Directory (draft-koch-openpgp-webkey-service §4.5). */
+export interface WkdPolicy {
+  /** Only the address itself may stand in a User ID. */
+  readonly mailboxOnly: boolean
+  /** There is no Web Key Directory: the keys are in the DNS. */
+  readonly daneOnly: boolean
+  readonly protocolVersion?: number | undefined
+  readonly submissionAddress?: string | undefined
+}
+
+/** Reads the policy file; lines that are not known are left out. */
+export function readPolicy(text: string): WkdPolicy {
+  const lines = text.split(/\r?\n/).map((line) => line.trim())
+  const value = (name: string) =>
+    lines
+      .find((line) => line.toLowerCase().startsWith(`${name}:`))
+      ?.slice(name.length + 1)
+      .trim()
+  const version = value("protocol-version")
+  return {
+    mailboxOnly: lines.includes("mailbox-only"),
+    daneOnly: lines.includes("dane-only"),
+    protocolVersion: version !== undefined && /^[0-9]{1,4}$/.test(version) ? Number(version) : undefined,
+    submissionAddress: value("submission-address"),
+  }
+}

@@ -1,0 +1,259 @@
+import { bareJid, fingerprint, isAurochsError } from "@aurochs/core"
+import fc from "fast-check"
+import * as pgp from "openpgp"
+import { describe, expect, test } from "vitest"
+import { armor, dearmor } from "../src/certificates/armor.ts"
+import { checkUpload, foundIn } from "../src/certificates/found.ts"
+import {
+  fingerprintOf,
+  keyIdOf,
+  type Packet,
+  readPackets,
+  readSignature,
+  tag,
+  writePackets,
+} from "../src/certificates/packets.ts"
+import { splitCertificates } from "../src/certificates/split.ts"
+
+const juliet = bareJid("juliet@example.org")
+const date = new Date("2026-11-01T00:00:00Z")
+
+async function make(userId: string, version: 4 | 6 = 4) {
+  const kind = version === 4 ? { type: "ecc", curve: "curve25519Legacy" } : { type: "curve25519" }
+  const o = { ...kind, userIDs: [{ name: userId }], date, format: "object", config: { v6Keys: version === 6 } }
+  const { privateKey } = await pgp.generateKey(o as Parameters<typeof pgp.generateKey>[0] & { format: "object" })
+  const bytes = privateKey.toPublic().write()
+  return { key: privateKey, bytes, fingerprint: fingerprint(privateKey.getFingerprint()) }
+}
+
+/** What an engine makes of it. */
+async function judged(bytes: Uint8Array) {
+  const key = await pgp.readKey({ binaryKey: bytes })
+  const users = await key.verifyAllUsers(undefined, date)
+  return {
+    userIds: users.filter((user) => user.valid).map((user) => user.userID),
+    canEncrypt: await key.getEncryptionKey(undefined, date).then(
+      () => true,
+      () => false,
+    ),
+    isRevoked: await key.isRevoked(undefined, undefined, date),
+  }
+}
+
+const own = await make(`xmpp:${juliet}`)
+const other = await make("xmpp:romeo@example.net")
+const { bytes } = own
+
+const joined = (...parts: readonly Uint8Array[]) => new Uint8Array(Buffer.concat(parts))
+const packet = (type: number, body: Uint8Array) => writePackets([{ tag: type, body }])
+const bytesOf = (one: Packet | undefined) => (one === undefined ? new Uint8Array() : writePackets([one]))
+const packetsOf = (data: Uint8Array) => readPackets(data, 10_000) ?? []
+const only = (data: Uint8Array) => splitCertificates(data, juliet)[0]
+const refuses = (work: () => unknown) => {
+  try {
+    work()
+    return false
+  } catch (error) {
+    return isAurochsError(error, "BAD_DATA")
+  }
+}
+
+describe("packets", () => {
+  test("a certificate is read as its packets, every byte of it", () => {
+    const packets = packetsOf(bytes)
+    expect(packets.map((one) => one.tag)).toEqual([
+      tag.publicKey,
+      tag.userId,
+      tag.signature,
+      tag.publicSubkey,
+      tag.signature,
+    ])
+    expect(writePackets(packets)).toEqual(bytes)
+  })
+
+  test.each([4, 6] as const)("fingerprint and key ID of a version %i key are the engine's", async (version) => {
+    const made = await make(`xmpp:${juliet}`, version)
+    const [primary] = packetsOf(made.bytes)
+    expect(fingerprintOf(primary?.body ?? new Uint8Array())).toBe(made.fingerprint)
+    const facts = packetsOf(made.bytes).flatMap((one) => (one.tag === tag.signature ? [readSignature(one.body)] : []))
+    for (const one of facts) expect(one?.issuers).toContain(made.fingerprint)
+    expect(facts[0]?.createdAt).toBe(date.getTime() / 1000)
+    expect(keyIdOf(made.fingerprint)).toHaveLength(16)
+  })
+
+  test("a key of version 3 has no fingerprint here, and is left out (R45)", () => {
+    const old = packet(tag.publicKey, new Uint8Array([3, 0, 0, 0, 0, 0, 0, 1]))
+    expect(splitCertificates(joined(old, bytes), juliet).map((one) => one.fingerprint)).toEqual([own.fingerprint])
+  })
+
+  test("whatever the bytes are, reading them ends in packets or in nothing (A19)", () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 300 }), (noise) => {
+        const packets = readPackets(noise, 50)
+        if (packets !== undefined) expect(readPackets(writePackets(packets), 50)).toEqual(packets)
+        readSignature(noise)
+      }),
+    )
+  })
+
+  test("cut or altered certificates are taken apart or refused, nothing else happens", () => {
+    fc.assert(
+      fc.property(fc.nat({ max: bytes.length - 1 }), fc.nat({ max: 255 }), (at, value) => {
+        const altered = bytes.slice()
+        altered[at] = value
+        for (const data of [altered, bytes.slice(0, at)]) {
+          try {
+            splitCertificates(data, juliet)
+          } catch (error) {
+            expect(isAurochsError(error, "BAD_DATA")).toBe(true)
+          }
+        }
+      }),
+    )
+  })
+})
+
+test("packet headers of both formats and every length come out in one (RFC 9580 §4.2)", () => {
+  fc.assert(
+    fc.property(
+      fc.integer({ min: 1, max: 60 }),
+      fc.constantFrom(0, 1, 191, 192, 8_383, 8_384, 70_000),
+      (kind, length) => {
+        const body = new Uint8Array(length).fill(7)
+        expect(readPackets(packet(kind, body), 1)).toEqual([{ tag: kind, body }])
+      },
+    ),
+  )
+  const old = (type: number, header: readonly number[], length: number) =>
+    joined(new Uint8Array([0x80 | (type << 2) | [1, 2, 4].indexOf(header.length), ...header]), new Uint8Array(length))
+  for (const bytes of [old(6, [5], 5), old(6, [0, 5], 5), old(6, [0, 0, 0, 5], 5)]) {
+    expect(readPackets(bytes, 1)).toEqual([{ tag: 6, body: new Uint8Array(5) }])
+  }
+  expect(readPackets(new Uint8Array([0xd2, 0xe1, 1, 2]), 1)).toBeUndefined()
+  expect(readPackets(new Uint8Array([0x83 | (6 << 2), 1, 2]), 1)).toBeUndefined()
+})
+
+describe("armor", () => {
+  test("what was armored comes back, whatever stands around it", () => {
+    expect(dearmor(bytes)).toEqual(bytes)
+    expect(dearmor(new TextEncoder().encode(`<p>key:</p>\n${armor(bytes)}\n<hr>`))).toEqual(bytes)
+    expect(dearmor(new TextEncoder().encode(armor(bytes).replaceAll("\n", "\r\n")))).toEqual(bytes)
+    expect(dearmor(new TextEncoder().encode(armor(bytes).replace(/\n=.*\n/, "\n")))).toEqual(bytes)
+  })
+
+  test("another implementation reads it, checksum included", async () => {
+    const { data } = await pgp.unarmor(armor(bytes), { checksumRequired: true })
+    expect(new Uint8Array(data)).toEqual(bytes)
+  })
+
+  test("headers and a checksum line are passed over, several blocks are one after another", () => {
+    const one = armor(bytes).replace("\n\n", "\nVersion: SKS 1.1.6\nComment: key-server\n\n")
+    const both = dearmor(new TextEncoder().encode(`${one}\n${armor(other.bytes)}`))
+    expect(splitCertificates(both, juliet).map((c) => c.fingerprint)).toEqual([own.fingerprint, other.fingerprint])
+  })
+
+  test.each([
+    "",
+    "<html>No results found</html>",
+    "-----BEGIN PGP PUBLIC KEY BLOCK-----\n\n?\n-----END PGP PUBLIC KEY BLOCK-----",
+  ])("%j is refused", (text) => {
+    expect(refuses(() => dearmor(new TextEncoder().encode(text)))).toBe(true)
+  })
+})
+
+describe("a keyring is taken apart", () => {
+  test("a small certificate comes out byte for byte", () => {
+    expect(only(bytes)).toMatchObject({ fingerprint: own.fingerprint, bytes, userIds: [`xmpp:${juliet}`] })
+  })
+
+  test("others' signatures are left out, and the engine still accepts the rest (A19, R49)", async () => {
+    const certified = await own.key.toPublic().signAllUsers([other.key], date)
+    const whole = certified.write()
+    expect(whole.length).toBeGreaterThan(bytes.length)
+    const small = only(whole)?.bytes ?? new Uint8Array()
+    expect(small.length).toBe(bytes.length)
+    const info = await judged(small)
+    expect(info.userIds).toEqual([`xmpp:${juliet}`])
+    expect(info.canEncrypt).toBe(true)
+  })
+
+  test("20,000 foreign signatures, 2,000 forged own ones and 500 grafted User IDs: small, quick, still good (A19)", async () => {
+    const [primary, userId, self, ...subkey] = packetsOf(bytes)
+    const foreign = bytesOf(packetsOf(other.bytes)[2])
+    const forged = (n: number) => {
+      const body = (self?.body ?? new Uint8Array()).slice()
+      body[body.length - 1] = n & 255
+      body[body.length - 2] = n >> 8
+      return packet(tag.signature, body)
+    }
+    const grafted = Array.from({ length: 500 }, (_, i) =>
+      packet(tag.userId, new TextEncoder().encode(`xmpp:juliet@example.org x${i}`)),
+    )
+    const flooded = joined(
+      bytesOf(primary),
+      bytesOf(userId),
+      bytesOf(self),
+      ...Array.from({ length: 2_000 }, (_, i) => forged(i)),
+      ...new Array<Uint8Array>(20_000).fill(foreign),
+      ...grafted,
+      ...subkey.map(bytesOf),
+    )
+    expect(flooded.length).toBeGreaterThan(2_000_000)
+    const start = performance.now()
+    const small = only(flooded)
+    expect(performance.now() - start).toBeLessThan(2_000)
+    expect(small?.bytes.length).toBeLessThan(4_096)
+    expect(small?.userIds).toEqual([`xmpp:${juliet}`])
+    const info = await judged(small?.bytes ?? new Uint8Array())
+    expect(info.canEncrypt).toBe(true)
+    expect(info.userIds).toEqual([`xmpp:${juliet}`])
+  })
+
+  test("of too many signatures a revocation stays (A19, A21)", async () => {
+    const { publicKey: revoked } = await pgp.revokeKey({ key: own.key, date, format: "object" })
+    const [primary, revocation, ...rest] = packetsOf(revoked.write())
+    const noise = Array.from({ length: 50 }, (_, i) => {
+      const body = (packetsOf(bytes)[2]?.body ?? new Uint8Array()).slice()
+      body[body.length - 1] = i
+      return packet(tag.signature, body)
+    })
+    const flooded = joined(bytesOf(primary), ...noise, ...[revocation, ...rest].map(bytesOf))
+    expect((await judged(only(flooded)?.bytes ?? new Uint8Array())).isRevoked).toBe(true)
+  })
+
+  test("of too many User IDs the owner's stays (A19)", async () => {
+    const [primary, userId, self, ...subkey] = packetsOf(bytes)
+    // Signatures that claim to be the key's own: here it is the engine that finds out.
+    const many = Array.from({ length: 100 }, (_, i) =>
+      joined(packet(tag.userId, new TextEncoder().encode(`u${i}@example.org`)), bytesOf(self)),
+    )
+    const all = joined(bytesOf(primary), ...many, bytesOf(userId), bytesOf(self), ...subkey.map(bytesOf))
+    const small = only(all)
+    expect(small?.userIds).toHaveLength(32)
+    expect(small?.userIds).toContain(`xmpp:${juliet}`)
+    const info = await judged(small?.bytes ?? new Uint8Array())
+    expect(info.userIds).toEqual([`xmpp:${juliet}`])
+  })
+
+  test("a secret key is refused: what a server sends is public", () => {
+    expect(refuses(() => splitCertificates(own.key.write(), juliet))).toBe(true)
+  })
+
+  test("what is too large for an engine is named, not given out (A19)", () => {
+    const [primary, , self] = packetsOf(bytes)
+    const long = packet(tag.userId, new TextEncoder().encode(`xmpp:${juliet} ${"x".repeat(70_000)}`))
+    const large = joined(bytesOf(primary), long, bytesOf(self))
+    expect(foundIn(large, juliet, { source: "hkp", binds: "nothing" }, () => true)).toEqual([
+      { missing: own.fingerprint, because: "too-large", source: "hkp", candidate: true },
+    ])
+  })
+
+  test("an upload is exactly the certificate that was meant, never a secret key", () => {
+    checkUpload(own)
+    const secret = own.key.write()
+    const { fingerprint } = own
+    for (const wrong of [secret, other.bytes, joined(bytes, other.bytes), new Uint8Array()]) {
+      expect(refuses(() => checkUpload({ fingerprint, bytes: wrong }))).toBe(true)
+    }
+  })
+})
