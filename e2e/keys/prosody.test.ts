@@ -1,7 +1,7 @@
 import { childElement } from "@aurochs/core"
+import { debianPrograms } from "@aurochs/debian-programs"
 import { iq, publicKeyNode, publicKeysNode, pubsub } from "@aurochs/xml"
 import { expect, test } from "vitest"
-import { debianPrograms } from "@aurochs/debian-programs"
 import { needs } from "../rig/needs.ts"
 import { PROSODY_PACKAGES, startProsody } from "../rig/prosody.ts"
 import { trustServer } from "../rig/trust-server.ts"

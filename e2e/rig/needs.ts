@@ -1,5 +1,5 @@
-import { afterAll, beforeAll, beforeEach } from "vitest"
 import type { Programs } from "@aurochs/debian-programs"
+import { afterAll, beforeAll, beforeEach } from "vitest"
 import { removeFolder, temporaryFolder } from "./folder.ts"
 
 /** Something that a test file works with, started once. */

@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from "node:fs/promises"
 import { join } from "node:path"
-import { type ServerCertificate, serverCertificate } from "./authority.ts"
 import { debianPrograms, type Programs, unpackedPrograms } from "@aurochs/debian-programs"
+import { type ServerCertificate, serverCertificate } from "./authority.ts"
 import { eventually, freePort, start } from "./processes.ts"
 
 /** Debian's nginx, unpacked, and openssl. */

@@ -1,22 +1,16 @@
-import { UsageError, withProgress } from "@aurochs/cli-kit"
+import { UsageError } from "@aurochs/cli-kit"
 import { type BareJid, type Fingerprint, fingerprint, formatFingerprint, type KnownKey } from "@aurochs/core"
-import { blindBeforeVerification, judgeKeys, pepDirectory, refreshKeys } from "@aurochs/keys"
+import { blindBeforeVerification, judgeKeys } from "@aurochs/keys"
 import type { Argv } from "yargs"
-import { type GlobalOptions, jidArgument, type NetworkOptions, passwordOptions } from "./global.ts"
-import { connect, online } from "./online.ts"
-import { print, remark } from "./output.ts"
+import { type GlobalOptions, jidArgument } from "./global.ts"
+import { lookupCommand } from "./lookup.ts"
+import { print } from "./output.ts"
 import { accountFor, openWorld, type World } from "./world.ts"
 
 /** `aurochs contact …` */
 export function contactCommands(program: Argv<GlobalOptions>): Argv<GlobalOptions> {
   return program.command("contact", "Other people's keys", (contact) =>
-    contact
-      .command(
-        "lookup <jid>",
-        "Read a contact's announced keys from the server",
-        (y) => passwordOptions(y).positional("jid", { type: "string", demandOption: true }),
-        (options) => lookup(options),
-      )
+    lookupCommand(contact)
       .command(
         "list [jid]",
         "Keys that are known here",
@@ -35,23 +29,6 @@ export function contactCommands(program: Argv<GlobalOptions>): Argv<GlobalOption
       )
       .demandCommand(1, "Say what to do with contacts: lookup, list or trust."),
   )
-}
-
-async function lookup(options: NetworkOptions & { jid: string }): Promise<void> {
-  const owner = jidArgument("jid", options.jid)
-  await using world = await openWorld(options)
-  const account = await accountFor(options, world.storage)
-  await using transport = await connect(world, account, options)
-  await withProgress(`connecting as ${account}`, online(transport))
-  const { storage, provider, clock } = world
-  const directory = pepDirectory({ transport, provider, clock })
-  const { missing } = await withProgress(
-    `asking for the keys of ${owner}`,
-    refreshKeys({ owner, directory, keys: storage.keys, provider, clock, audit: storage.audit, account }),
-  )
-  for (const gap of missing) remark(`${gap.missing} is listed, but could not be had: ${gap.because}`)
-  const shown = await showKeys(world, owner, options.json)
-  if (shown === 0) remark(`${owner} announces no key, or not to ${account}`)
 }
 
 async function list(options: GlobalOptions & { jid?: string | undefined }): Promise<void> {

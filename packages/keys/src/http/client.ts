@@ -1,7 +1,7 @@
 import { AurochsError, type CallOptions, type Clock, systemClock, throwIfAborted } from "@aurochs/core"
 import { Agent, type Dispatcher, EnvHttpProxyAgent, request } from "undici"
 import { addressRule, isLoopback, literalAddress } from "./addresses.ts"
-import { guardedConnector, type ResolveHost, systemResolve } from "./connect.ts"
+import { guardedConnector, type ResolveHost, resolver } from "./connect.ts"
 import { networkFailure } from "./failure.ts"
 import { maxAgeMs, retryAfterMs } from "./headers.ts"
 
@@ -64,7 +64,7 @@ export function httpClient(o: HttpOptions = {}): HttpClient {
   const { timeoutMs = 15_000, userAgent = "aurochs" } = o
   const clock = o.clock ?? systemClock()
   const mayConnect = addressRule(o.allowPrivate)
-  const connect = guardedConnector({ resolve: o.resolve ?? systemResolve, mayConnect, timeoutMs, ca: o.ca })
+  const connect = guardedConnector({ resolve: resolver(o.resolve), mayConnect, timeoutMs, ca: o.ca })
   const dispatcher = dispatcherFor(o, connect)
 
   const checkUrl = (url: URL, before?: URL) => {

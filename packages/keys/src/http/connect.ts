@@ -11,14 +11,19 @@ export interface Endpoint {
 }
 
 /**
- * Finds the addresses of a name. Empty: the name does not exist, or has none.
+ * Finds the addresses of a name. Empty: the name does not exist, or has none. Undefined: the machine's resolver is to be
+ * asked.
  *
  * @throws {AurochsError} `NETWORK` (`dns`) if that could not be found out
  */
-export type ResolveHost = (host: string) => Promise<readonly Endpoint[]>
+export type ResolveHost = (host: string) => Promise<readonly Endpoint[] | undefined>
 
-/** The machine's own resolver, its hosts file included. */
-export const systemResolve: ResolveHost = async (host) => {
+/** Finds addresses, with the machine's resolver and its hosts file where `resolve` does not say. */
+export function resolver(resolve: ResolveHost | undefined): (host: string) => Promise<readonly Endpoint[]> {
+  return async (host) => (await resolve?.(host)) ?? (await systemResolve(host))
+}
+
+async function systemResolve(host: string): Promise<readonly Endpoint[]> {
   try {
     return (await systemLookup(host, { all: true })).map(({ address }) => ({ address }))
   } catch (error) {
@@ -34,7 +39,7 @@ export const systemResolve: ResolveHost = async (host) => {
  * spoken on the loopback interface only.
  */
 export function guardedConnector(o: {
-  readonly resolve: ResolveHost
+  readonly resolve: (host: string) => Promise<readonly Endpoint[]>
   readonly mayConnect: AddressRule
   readonly timeoutMs: number
   readonly ca?: string | readonly string[] | undefined

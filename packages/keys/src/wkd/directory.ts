@@ -2,7 +2,7 @@ import { type BareJid, bareJid, type CallOptions, type Fingerprint, isAurochsErr
 import { foundIn } from "../certificates/found.ts"
 import type { Found, KeyDirectory, Missing } from "../directory.ts"
 import { type HttpClient, type HttpOptions, httpClient } from "../http/client.ts"
-import { type ResolveHost, systemResolve } from "../http/connect.ts"
+import { type Endpoint, resolver } from "../http/connect.ts"
 import { type WkdAddress, wkdAddress } from "./address.ts"
 import { readPolicy, type WkdPolicy } from "./policy.ts"
 
@@ -38,7 +38,7 @@ const MAX_POLICY_BYTES = 16_384
 export function wkdDirectory(o: WkdOptions = {}): WkdDirectory {
   const wkd: Wkd = {
     http: httpClient(o),
-    resolve: o.resolve ?? systemResolve,
+    resolve: resolver(o.resolve),
     maxBytes: o.maxBytes ?? 262_144,
   }
   return {
@@ -52,7 +52,7 @@ export function wkdDirectory(o: WkdOptions = {}): WkdDirectory {
 
 interface Wkd {
   readonly http: HttpClient
-  readonly resolve: ResolveHost
+  readonly resolve: (host: string) => Promise<readonly Endpoint[]>
   readonly maxBytes: number
 }
 
