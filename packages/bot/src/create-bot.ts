@@ -114,6 +114,8 @@ export function createBot(options: BotOptions): Bot<Context> {
       if (isStarted) throw new AurochsError("CONFIGURATION", "a bot runs once; make another one", { field: "run" })
       isStarted = true
       try {
+        const { notice } = (await parts()).directory
+        if (notice !== undefined) log.warn("contacts are looked up elsewhere too", { notice })
         await runBot({
           parts: await parts(),
           keeper,

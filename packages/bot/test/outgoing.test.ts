@@ -1,8 +1,9 @@
-import { aborted, childElement, fingerprint, sameBareJid, textOf, type XmlElement } from "@aurochs/core"
+import { AurochsError, aborted, childElement, fingerprint, sameBareJid, textOf, type XmlElement } from "@aurochs/core"
+import { type KeyDirectory, type Missing, merged, pepDirectory } from "@aurochs/keys"
 import { namespaces, publicKeyNode, publicKeysList, publicKeysNode } from "@aurochs/xml"
 import { afterEach, describe, expect, test } from "vitest"
 import { testClock } from "./clock.ts"
-import { createPeer, type Peer } from "./peers.ts"
+import { createPeer, type Peer, provider } from "./peers.ts"
 import { botJid, eventually, lastingStorage, type Running, startBot } from "./setup.ts"
 import { createWorld, type World } from "./world.ts"
 
@@ -100,6 +101,28 @@ describe("keys", () => {
     expect(audited).toContainEqual(
       expect.objectContaining({ kind: "keys-left-out", detail: { keys: `${absent} not-found` } }),
     )
+  })
+
+  test("a source besides the account's server is told of at the start; its gaps and failures delay nothing (A5, A6)", async () => {
+    world = createWorld()
+    const juliet = await createPeer(world, "juliet")
+    const more = (name: string, items: readonly Missing[]): KeyDirectory => ({
+      name,
+      notice: `${name}: hears whom the bot looks up.`,
+      async *lookup() {
+        yield* items
+        if (items.length === 0) throw new AurochsError("HTTP", "busy", { status: 503 })
+      },
+    })
+    const gap = { missing: fingerprint("AB".repeat(20)), because: "too-large", candidate: true } as const
+    const pep = pepDirectory({ transport: world.connect(botJid), provider })
+    const directory = merged([pep], { optional: [more("hkp", [gap]), more("wkd", [])] })
+    bot = await startBot(world, () => {}, { directory })
+    const notice = "hkp: hears whom the bot looks up.\nwkd: hears whom the bot looks up."
+    expect(bot.log.lines.filter(({ fields }) => fields?.notice === notice)).toHaveLength(1)
+    await bot.bot.send(juliet.jid, "wherefore art")
+    expect(await heard(juliet, bot, 1)).toEqual(["wherefore art"])
+    expect(await entries(bot)).toMatchObject([{ attempts: 1 }])
   })
 
   test("a list older than 24 hours is read again before sending, a younger one is not", async () => {
