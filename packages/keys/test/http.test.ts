@@ -178,9 +178,9 @@ describe("where it connects (A34)", () => {
   })
 })
 
-describe("redirects", () => {
-  const tls = selfSigned("keys.example")
+const tls = await selfSigned("keys.example")
 
+describe("redirects", () => {
   async function redirected(targets: readonly string[], o: { body?: string } = {}) {
     if (tls === undefined) throw new Error("no openssl")
     let hop = 0
@@ -262,8 +262,7 @@ describe("redirects", () => {
       const http = httpClient({ ca: tls?.cert, proxy: { https: `http://127.0.0.1:${port}` } })
       const answer = await http({ url: new URL("https://keys.example/a"), maxBytes: 100 })
       expect(new TextDecoder().decode(answer?.bytes)).toBe("behind")
-      expect(tunnels).toEqual(["keys.example:443"])
-      const error = await http({ url: new URL("https://127.0.0.1/"), maxBytes: 10 }).catch((e: unknown) => e)
+  XX error = await http({ url: new URL("https://127.0.0.1/"), maxBytes: 10 }).catch((e: unknown) => e)
       expect(error).toMatchObject({ code: "NETWORK", details: { phase: "connect" } })
       expect(tunnels).toHaveLength(1)
       proxy.closeAllConnections()

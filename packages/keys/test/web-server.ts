@@ -6,6 +6,7 @@ import { createServer as createTlsServer } from "node:https"
 import type { AddressInfo } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { programOr } from "@aurochs/debian-programs"
 
 /** A server on 127.0.0.1 that does what a test says. */
 export interface WebServer extends AsyncDisposable {
@@ -40,16 +41,17 @@ export async function webServer(handler: Handler, tls?: { key: string; cert: str
 }
 
 /** A certificate that is its own authority; undefined where there is no openssl. */
-export function selfSigned(name: string): { key: string; cert: string } | undefined {
+export async function selfSigned(name: string): Promise<{ key: string; cert: string } | undefined> {
+  const openssl = await programOr("openssl", "openssl")
+  if (openssl.missing !== undefined) return undefined
   const folder = mkdtempSync(join(tmpdir(), "aurochs-tls-"))
   try {
     const [key, cert] = [join(folder, "key"), join(folder, "cert")]
     const curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "30"]
     const names = ["-subj", `/CN=${name}`, "-addext", `subjectAltName=DNS:${name}`]
-    execFileSync("openssl", ["req", "-x509", ...curve, "-keyout", key, "-out", cert, ...names], { stdio: "ignore" })
+    const args = ["req", "-x509", ...curve, "-keyout", key, "-out", cert, ...names]
+    execFileSync(openssl.path, args, { stdio: "ignore", env: { ...process.env, ...openssl.env } })
     return { key: readFileSync(key, "utf8"), cert: readFileSync(cert, "utf8") }
-  } catch {
-    return undefined
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }

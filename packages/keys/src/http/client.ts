@@ -9,7 +9,8 @@ import { maxAgeMs, retryAfterMs } from "./headers.ts"
 export interface HttpOptions {
   /**
    * Private addresses are never connected to, unless they are named here: addresses, networks (`10.0.0.0/8`) or host
-   * names. Through a proxy the proxy resolves names, so only an address in the URL itself is checked.
+   * names. Through a proxy the proxy resolves names, so only an address, `localhost` or a name without a dot in the URL
+   * itself is refused.
    */
   readonly allowPrivate?: readonly string[] | undefined
   /** Finds the addresses of a name; the machine's resolver by default. */
@@ -69,7 +70,11 @@ export function httpClient(o: HttpOptions = {}): HttpClient {
 
   const checkUrl = (url: URL, before?: URL) => {
     const literal = literalAddress(url.hostname)
-    if (literal !== undefined && !mayConnect(literal, literal)) {
+    // A proxy would take `localhost` for itself.
+    const isLocal = literal === undefined && /(^|\.)localhost\.?$|^[^.]+\.?$/.test(url.hostname)
+    const isRefused =
+      literal === undefined ? isLocal && !mayConnect(url.hostname, "127.0.0.1") : !mayConnect(literal, literal)
+    if (isRefused) {
       throw new AurochsError("NETWORK", `${url.host} is an address that may not be connected to`, { phase: "connect" })
     }
     if (before !== undefined && (url.protocol !== "https:" || url.username !== "" || url.password !== "")) {
