@@ -11,7 +11,7 @@ import {
   throwIfAborted,
   type XmlElement,
 } from "@aurochs/core"
-import { dataForm, iq, namespaces } from "@aurochs/xml"
+import { dataForm, discoInfo, iq, namespaces } from "@aurochs/xml"
 
 const { pubsub: ns, pubsubOwner: ownerNs } = namespaces
 
@@ -31,7 +31,16 @@ export interface StoredNode {
 export interface Asked {
   readonly from: BareJid
   readonly owner: BareJid
-  readonly action: "publish" | "items" | "configure" | "get-config" | "delete" | "retract"
+  readonly action:
+    | "publish"
+    | "items"
+    | "create"
+    | "configure"
+    | "get-config"
+    | "affiliations"
+    | "delete"
+    | "retract"
+    | "disco"
   readonly node: string
   readonly maxItems?: string | undefined
   readonly itemId?: string | undefined
@@ -48,6 +57,10 @@ export interface PepBehaviour {
   readonly manyItems?: boolean
   /** Tells no configuration and takes none. */
   readonly withoutConfig?: boolean
+  /** What service discovery says; by default everything that a secret key needs. */
+  readonly features?: readonly string[]
+  /** Who else has a part in every node. */
+  readonly affiliations?: Readonly<Record<string, string>>
   /** Refuses to set any of these fields. */
   readonly refusedFields?: readonly string[]
   /** Runs before each request; what it throws is the answer, and it may play another client in between. */
@@ -88,6 +101,16 @@ export function pepService(behaviour: PepBehaviour = {}): PepService {
     const stored = nodes.get(keyOf(owner, node))
     const isOwn = owner === account
     if (!isOwn && action !== "items") throw stanzaError("forbidden", "auth")
+    if (action === "disco") {
+      const features = behaviour.features ?? ["access-whitelist", "persistent-items"].map((one) => `${ns}#${one}`)
+      const identities = [{ category: "pubsub", type: "pep" }]
+      return result(discoInfo.write({ identities, features, forms: [] }))
+    }
+    if (action === "create") {
+      if (stored !== undefined) throw stanzaError("conflict")
+      nodes.set(keyOf(owner, node), { config: { ...DEFAULTS, ...one.asked.options }, items: [] })
+      return result()
+    }
     if (action === "publish") return publish(owner, node, one.asked, one.item)
     if (stored === undefined) throw stanzaError("item-not-found")
     if (action === "items") {
@@ -102,6 +125,11 @@ export function pepService(behaviour: PepBehaviour = {}): PepService {
     if (action === "retract") {
       stored.items = stored.items.filter((item) => item.id !== one.asked.itemId)
       return result()
+    }
+    if (action === "affiliations") {
+      const all = Object.entries({ [owner]: "owner", ...behaviour.affiliations })
+      const list = all.map(([jid, affiliation]) => element("affiliation", ownerNs, { jid, affiliation }))
+      return result(element("pubsub", ownerNs, {}, [element("affiliations", ownerNs, { node }, list)]))
     }
     if (behaviour.withoutConfig) throw stanzaError("feature-not-implemented")
     if (action === "get-config") {
@@ -182,6 +210,9 @@ function result(child?: XmlElement): XmlElement {
 
 function readRequest(from: BareJid, request: XmlElement): { asked: Asked; item?: StoredItem | undefined } {
   const pubsub = childElements(request)[0]
+  if (pubsub?.namespace === namespaces.discoInfo) {
+    return { asked: { from, owner: bareJid(request.attributes.to ?? from), action: "disco", node: "" } }
+  }
   const child = pubsub && childElements(pubsub)[0]
   if (pubsub === undefined || child === undefined) throw stanzaError("bad-request", "modify")
   const owner = request.attributes.to === undefined ? from : bareJid(request.attributes.to)
@@ -196,6 +227,9 @@ function readRequest(from: BareJid, request: XmlElement): { asked: Asked; item?:
       asked: { ...base, action: "publish", itemId: item?.attributes.id, options: form },
       item: payload && { id, payload },
     }
+  }
+  if (child.name === "create" || child.name === "affiliations") {
+    return { asked: { ...base, action: child.name, options: form } }
   }
   if (child.name === "configure") {
     const action = request.attributes.type === "get" ? "get-config" : "configure"

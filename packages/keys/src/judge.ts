@@ -11,6 +11,7 @@ import {
 } from "@aurochs/core"
 import type { CertificateInfo, CryptoProvider } from "@aurochs/crypto"
 import type { TrustPolicy } from "./policy.ts"
+import { type Certifiers, certifiersOf } from "./trust/certifiers.ts"
 
 /** A known key with what its certificate says and what the policy decided. */
 export interface JudgedKey {
@@ -40,10 +41,11 @@ export async function judgeKeys(
 ): Promise<JudgedKey[]> {
   const own = o.known.filter((key) => sameBareJid(key.owner, o.owner))
   const judged: JudgedKey[] = []
+  const certifiers = await certifiersOf(own, o)
   for (const key of own) {
     throwIfAborted(o)
     const others = own.filter((other) => other.fingerprint !== key.fingerprint)
-    judged.push(await judgeOne(key, others, o))
+    judged.push(await judgeOne(key, others, { ...o, certifiers }))
   }
   return judged
 }
@@ -51,7 +53,12 @@ export async function judgeKeys(
 async function judgeOne(
   key: KnownKey,
   others: readonly KnownKey[],
-  o: { readonly provider: CryptoProvider; readonly trust: TrustPolicy; readonly now: Date } & CallOptions,
+  o: {
+    readonly provider: CryptoProvider
+    readonly trust: TrustPolicy
+    readonly now: Date
+    readonly certifiers: Certifiers
+  } & CallOptions,
 ): Promise<JudgedKey> {
   try {
     const info = await o.provider.inspect(key.bytes, { now: o.now, signal: o.signal })
@@ -60,7 +67,7 @@ async function judgeOne(
       const error = new AurochsError("BAD_DATA", "another certificate is stored here", { what: "certificate" })
       return { key, ...unreadable(key), error }
     }
-    return { key, info, decision: o.trust(key, { others, info, now: o.now }) }
+    return { key, info, decision: o.trust(key, { others, info, now: o.now, certifiers: o.certifiers }) }
   } catch (error) {
     if (!isAurochsError(error, "BAD_DATA") && !isAurochsError(error, "UNSUPPORTED")) throw error
     return { key, ...unreadable(key), error }

@@ -3,10 +3,10 @@ import type { CryptoProvider, SecretKey } from "@aurochs/crypto"
 import type { AuditLog, StateStore } from "@aurochs/storage"
 import { announcedBefore, reannouncements, rememberAnnounced, rememberReannouncement } from "./announced.ts"
 import type { KeyDirectory } from "./directory.ts"
+import { announcedForm } from "./life/announced-form.ts"
 import { type OwnKeyAction, ownKeyAtStart } from "./own-key-decision.ts"
 import { announcedIn, readDirectory } from "./reading.ts"
 import { lookupDelayMs } from "./retry.ts"
-import { userIdOf } from "./user-id.ts"
 
 /** What a look at one's own list needs. */
 export interface CheckOptions extends CallOptions {
@@ -94,25 +94,33 @@ export async function checkOwnKey(o: CheckOptions): Promise<OwnKeyCheck> {
 /**
  * Announces one's own certificate in its smallest form (R49) and remembers that it was announced from here.
  *
+ * @param o.own one's other keys: where one of them vouches for this one, that is announced with it
  * @throws {AurochsError} `UNSUPPORTED` (the directory cannot publish), and what `publish` throws
  */
 export async function announceOwnKey(
-  o: Omit<CheckOptions, "held"> & { readonly key: Pick<SecretKey, "certificate"> },
+  o: Omit<CheckOptions, "held"> & {
+    readonly key: Pick<SecretKey, "certificate">
+    readonly own?: readonly Pick<SecretKey, "certificate">[] | undefined
+  },
 ): Promise<void> {
-  const { account, directory, provider, signal } = o
+  const { directory, signal } = o
   if (directory.publish === undefined) {
     throw new AurochsError("UNSUPPORTED", `${directory.name} cannot publish keys`, { feature: "publish" })
   }
-  const small = await provider.minimize(o.key.certificate.bytes, { keepUserId: userIdOf(account), signal })
-  const info = await provider.inspect(small.bytes, { now: o.clock.now(), signal })
+  const own = (o.own ?? []).map((key) => key.certificate)
+  const info = await announcedForm(o, o.key.certificate, own)
   await directory.publish(info, { signal })
   await rememberAnnounced({ ...o, fingerprint: info.fingerprint })
 }
 
-async function announceKey(o: CheckOptions, fingerprint: Fingerprint, kind: string): Promise<void> {
+async function announceKey(
+  o: CheckOptions & { readonly all?: readonly SecretKey[] | undefined },
+  fingerprint: Fingerprint,
+  kind: string,
+): Promise<void> {
   const key = o.held.find((one) => one.certificate.fingerprint === fingerprint)
   if (key === undefined) return
-  await announceOwnKey({ ...o, key })
+  await announceOwnKey({ ...o, key, own: o.all ?? o.held })
   await audit(o, kind, fingerprint)
 }
 

@@ -30,6 +30,8 @@ export const namespaces = {
   chatStates: "http://jabber.org/protocol/chatstates",
   receipts: "urn:xmpp:receipts",
   addresses: "http://jabber.org/protocol/address",
+  trustMessages: "urn:xmpp:tm:1",
+  automaticTrust: "urn:xmpp:atm:1",
 } as const
 
 /** The node that lists an account's keys (XEP-0373 §4.2). */
