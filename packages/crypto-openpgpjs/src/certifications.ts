@@ -37,13 +37,13 @@ export async function certifiedBy(
 /**
  * The certification of a User ID by one signer that counts, the newest if there are several; empty if there is none.
  *
- * @param now milliseconds since 1970
+ * @param now milliseconds since 1970; undefined: judged as of when it was made
  */
 export async function certificationsOf(
   key: Checked,
   user: CheckedUser,
   signer: Checked,
-  now: number,
+  now: number | undefined,
   config: pgp.Config,
 ): Promise<readonly pgp.SignaturePacket[]> {
   if (signer.fingerprint === key.fingerprint) return []
@@ -52,7 +52,7 @@ export async function certificationsOf(
     .filter((one) => one.issuerKeyID.equals(signer.primary.getKeyID()) && isCertification(one))
     .toSorted((a, b) => timeOf(b) - timeOf(a))
   for (const packet of named.slice(0, MAX_VERIFIED)) {
-    if (!stands(packet, signer, now, config)) continue
+    if (!stands(packet, signer, now ?? timeOf(packet), config)) continue
     if (await signatureHolds(packet, signer.primary, certGeneric, data, arithmeticOnly(config))) return [packet]
   }
   return []

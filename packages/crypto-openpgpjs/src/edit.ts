@@ -34,7 +34,7 @@ export async function minimize(
   const others: pgp.SignaturePacket[] = []
   for (const { bytes } of options.keepCertifiedBy ?? []) {
     const signer = await readCertificate(context, bytes, options)
-    const [packet] = await certificationsOf(key, user, signer, now, context.config)
+    const [packet] = await certificationsOf(key, user, signer, undefined, context.config)
     if (packet !== undefined) others.push(packet)
   }
   return written({

@@ -19,6 +19,8 @@ export interface CheckOptions extends CallOptions {
   readonly clock: Clock
   /** Usable own keys whose secret is here, oldest first. */
   readonly held: readonly SecretKey[]
+  /** Every own key whose secret is here, those out of use too: none of them is foreign. `held` by default. */
+  readonly all?: readonly SecretKey[] | undefined
 }
 
 /** What a look at one's own list found. */
@@ -32,7 +34,6 @@ export interface ListCheck {
 /** Reads the list, decides, and publishes where that is the decision. Refusing and creating are left to the caller. */
 export async function settleOwnList(
   o: CheckOptions & {
-    readonly all?: readonly SecretKey[] | undefined
     readonly durable?: boolean | undefined
     readonly ownKey?: "create" | "require" | undefined
   },
@@ -86,7 +87,7 @@ export async function checkOwnKey(o: CheckOptions): Promise<OwnKeyCheck> {
   const known = await announcedBefore(o)
   const held = o.held.filter((key) => known.includes(key.certificate.fingerprint))
   if (held.length === 0) return { kind: "retracted", foreign: [] }
-  const { action, foreign, retryAt } = await settleOwnList({ ...o, held, all: o.held })
+  const { action, foreign, retryAt } = await settleOwnList({ ...o, held, all: o.all ?? o.held })
   if (retryAt !== undefined) return { kind: "postponed", foreign, retryAt }
   return { kind: action.action === "start" ? "listed" : "reannounced", foreign }
 }
@@ -113,11 +114,7 @@ export async function announceOwnKey(
   await rememberAnnounced({ ...o, fingerprint: info.fingerprint })
 }
 
-async function announceKey(
-  o: CheckOptions & { readonly all?: readonly SecretKey[] | undefined },
-  fingerprint: Fingerprint,
-  kind: string,
-): Promise<void> {
+async function announceKey(o: CheckOptions, fingerprint: Fingerprint, kind: string): Promise<void> {
   const key = o.held.find((one) => one.certificate.fingerprint === fingerprint)
   if (key === undefined) return
   await announceOwnKey({ ...o, key, own: o.all ?? o.held })
