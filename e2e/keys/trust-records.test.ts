@@ -1,0 +1,320 @@
+import { cryptoRandom, type KnownKey } from "@aurochs/core"
+import type { SecretKey } from "@aurochs/crypto"
+import {
+  type AuthenticatedKeys,
+  authenticatedKeys,
+  decideKey,
+  hearTrust,
+  judgeKeys,
+  readTrustElement,
+  reconsiderTrust,
+  revokeKey,
+  rotateKey,
+  type TrustWord,
+  tofu,
+  trustElement,
+} from "@aurochs/keys"
+import { memoryStorage, type Storage } from "@aurochs/storage"
+import { describe, expect, test } from "vitest"
+import { collect, juliet, julietKeys, type Made, makeKey, romeo, standingClock } from "./people.ts"
+
+const { provider, keys } = await julietKeys(2)
+const [own, second] = keys as [Made, Made]
+const random = cryptoRandom()
+const romeos = [await makeKey(provider, romeo), await makeKey(provider, romeo), await makeKey(provider, romeo)] as const
+const [a, b, c] = romeos
+
+const DAY_MS = 86_400_000
+const clock = standingClock()
+
+/** One of Romeo's keys as it came from the server; `day` it was first seen. */
+function seen({ small }: Made, day: number, more: Partial<KnownKey> = {}): KnownKey {
+  const { fingerprint, bytes } = small
+  const firstSeen = new Date(clock.now().getTime() + day * DAY_MS)
+  const base = { owner: romeo, fingerprint, bytes, firstSeen, source: "pep", announced: true }
+  return { ...base, binds: "account", approval: "none", ...more }
+}
+
+/** A program of Juliet's on this storage. */
+function open(storage: Storage, all: readonly SecretKey[] = [own.key], current = all.at(-1)): AuthenticatedKeys {
+  const { keys: store, state } = storage
+  return authenticatedKeys({
+    account: juliet,
+    keys: store,
+    state,
+    provider,
+    own: () => ({ current, all }),
+    clock,
+    random,
+  })
+}
+
+const decisions = async (store: AuthenticatedKeys) => {
+  const known = await collect(store.keysOf(romeo))
+  const judged = await judgeKeys({ owner: romeo, known, provider, trust: tofu(), now: clock.now() })
+  return Object.fromEntries(judged.map(({ key, decision }) => [key.fingerprint, decision.level]))
+}
+
+const thrownBy = (work: Promise<unknown>) =>
+  work.then(
+    () => undefined,
+    (error: unknown) => error,
+  )
+
+const tampering = { code: "STORAGE", details: { operation: "trust.records" } }
+
+describe("whoever can write to the database", () => {
+  test("what was decided comes back after a restart", async () => {
+    const storage = memoryStorage()
+    await open(storage).put(seen(a, 0, { approval: "verified" }))
+    await open(storage).put(seen(b, 1, { approval: "distrusted" }))
+    expect(await decisions(open(storage))).toEqual({
+      [a.small.fingerprint]: "verified",
+      [b.small.fingerprint]: "distrusted",
+    })
+  })
+
+  test("cannot approve a key", async () => {
+    const storage = memoryStorage()
+    await open(storage).put(seen(a, 0))
+    await open(storage).put(seen(b, 1))
+    await storage.keys.put(seen(b, 1, { approval: "verified" }))
+    expect(await decisions(open(storage))).toEqual({
+      [a.small.fingerprint]: "first-use",
+      [b.small.fingerprint]: "quarantined",
+    })
+  })
+
+  test("cannot lift a distrust, nor make a later key the first", async () => {
+    const storage = memoryStorage()
+    await open(storage).put(seen(a, 0))
+    await open(storage).put(seen(b, 1))
+    await open(storage).put(seen(c, 1, { approval: "distrusted" }))
+    await storage.keys.put(seen(b, -9))
+    await storage.keys.put(seen(c, -9))
+    expect(await decisions(open(storage))).toEqual({
+      [a.small.fingerprint]: "first-use",
+      [b.small.fingerprint]: "quarantined",
+      [c.small.fingerprint]: "distrusted",
+    })
+  })
+
+  test("cannot add a key: without a record it is a candidate that nothing binds", async () => {
+    const storage = memoryStorage()
+    await open(storage).put(seen(a, 1))
+    await storage.keys.put(seen(b, 0, { approval: "verified" }))
+    const known = await collect(open(storage).keysOf(romeo))
+    expect(known.find(({ fingerprint }) => fingerprint === b.small.fingerprint)).toMatchObject({
+      binds: "nothing",
+      approval: "none",
+      announced: false,
+    })
+    expect((await decisions(open(storage)))[b.small.fingerprint]).toBe("quarantined")
+  })
+
+  test("cannot change, remove, or move records: nothing is trusted any more, and it is told", async () => {
+    const storage = memoryStorage()
+    await open(storage).put(seen(a, 0, { approval: "verified" }))
+    await open(storage).put({ ...seen(b, 0), owner: juliet })
+    const name = (owner: string) => `trust/keys/${juliet}/${owner}`
+    const good = (await storage.state.get(name(romeo)))?.bytes ?? new Uint8Array()
+    const text = new TextDecoder().decode(good)
+    const read = () => thrownBy(collect(open(storage).keysOf(romeo)))
+
+    await storage.state.put(name(romeo), new TextEncoder().encode(text.replace("verified", "distrusted")))
+    expect(await read()).toMatchObject(tampering)
+    const others = (await storage.state.get(name(juliet)))?.bytes ?? new Uint8Array()
+    await storage.state.put(name(romeo), others)
+    expect(await read()).toMatchObject(tampering)
+    await storage.state.delete(name(romeo))
+    expect(await read()).toMatchObject(tampering)
+    expect(await thrownBy(open(storage).put(seen(b, 0)))).toMatchObject(tampering)
+    await storage.state.put(name(romeo), good)
+    expect(await read()).toBeUndefined()
+  })
+
+  test("cannot put another key for the records in place", async () => {
+    const storage = memoryStorage()
+    await open(storage).put(seen(a, 0))
+    const mallory = memoryStorage()
+    // Sealed to Juliet's certificate, which everybody has, but signed by somebody else.
+    await open(mallory, [second.key]).put(seen(a, 0))
+    const forged = JSON.stringify({ purpose: "aurochs-trust-key", v: 1, account: juliet, key: btoa("x".repeat(32)) })
+    const o = { recipients: [own.info], signWith: second.key, now: clock.now() }
+    await storage.state.put(`trust/key/${juliet}`, await provider.signcrypt(new TextEncoder().encode(forged), o))
+    const refused = { code: "STORAGE", details: { operation: "trust.key" } }
+    expect(await thrownBy(collect(open(storage).keysOf(romeo)))).toMatchObject(refused)
+    await storage.state.put(`trust/key/${juliet}`, await provider.encrypt(new TextEncoder().encode(forged), o))
+    expect(await thrownBy(collect(open(storage).keysOf(romeo)))).toMatchObject(refused)
+    await storage.state.delete(`trust/key/${juliet}`)
+    expect(await thrownBy(collect(open(storage).keysOf(romeo)))).toMatchObject(refused)
+  })
+
+  test("a row that was removed comes back as what it was", async () => {
+    const storage = memoryStorage()
+    await open(storage).put(seen(a, 0, { approval: "distrusted" }))
+    await storage.keys.remove(romeo, a.small.fingerprint)
+    await open(storage).put(seen(a, 5))
+    expect(await decisions(open(storage))).toEqual({ [a.small.fingerprint]: "distrusted" })
+  })
+})
+
+describe("the key of the records", () => {
+  test("what was stored before there were records is taken over once", async () => {
+    const storage = memoryStorage()
+    await storage.keys.put(seen(a, 0, { approval: "verified" }))
+    expect(await decisions(open(storage))).toEqual({ [a.small.fingerprint]: "verified" })
+    await storage.keys.put(seen(b, 0, { approval: "verified" }))
+    expect((await decisions(open(storage)))[b.small.fingerprint]).toBe("quarantined")
+  })
+
+  test("two programs that begin at the same time agree on one", async () => {
+    const storage = memoryStorage()
+    const programs = [open(storage), open(storage), open(storage)]
+    await Promise.all(programs.map((one, i) => one.put(seen(romeos[i] ?? a, 0))))
+    expect(Object.keys(await decisions(open(storage)))).toHaveLength(3)
+    expect(Object.values(await decisions(open(storage)))).toEqual(["first-use", "first-use", "first-use"])
+  })
+
+  test("after a rotation it is sealed to the new key; also when the old one was revoked as compromised", async () => {
+    const storage = memoryStorage()
+    await open(storage).put(seen(a, 0, { approval: "verified" }))
+    const compromised = await provider.lifecycle?.revoke(own.key, { reason: "compromised", now: clock.now() })
+    const old = await provider.lifecycle?.adopt?.(own.key, compromised?.bytes ?? new Uint8Array())
+    if (old === undefined) throw new Error("no key")
+    expect(await decisions(open(storage, [old, second.key]))).toEqual({ [a.small.fingerprint]: "verified" })
+    // Now without the old one.
+    expect(await decisions(open(storage, [second.key]))).toEqual({ [a.small.fingerprint]: "verified" })
+  })
+
+  test("without any own key there are no records, and nothing is believed", async () => {
+    const storage = memoryStorage()
+    expect(await thrownBy(open(storage, []).put(seen(a, 0)))).toMatchObject({ code: "STORAGE" })
+    expect(await collect(storage.keys.keysOf(romeo))).toEqual([])
+  })
+})
+
+describe("XEP-0434, XEP-0450: trust messages", () => {
+  const word = ({ small }: Made, says: TrustWord["says"] = "trust", owner = romeo): TrustWord => ({
+    owner,
+    fingerprint: small.fingerprint,
+    says,
+  })
+
+  async function setUp() {
+    const storage = memoryStorage()
+    const store = open(storage)
+    const o = { account: juliet, own: [own.info.fingerprint], keys: store, audit: storage.audit, clock }
+    const verify = ({ small }: Made) =>
+      decideKey({ ...o, owner: romeo, fingerprint: small.fingerprint, approval: "verified" })
+    const from = ({ small }: Made, minute = 0) => ({
+      sender: romeo,
+      signedBy: small.fingerprint,
+      writtenAt: new Date(clock.now().getTime() + minute * 60_000),
+    })
+    const approvals = async () =>
+      (await collect(store.keysOf(romeo))).map(({ fingerprint, approval }) => [fingerprint, approval])
+    return { storage, store, o, verify, from, approvals }
+  }
+
+  test("a word goes through XML and back; of others' keys only one's own clients may speak", () => {
+    const words = [word(a), word(b, "distrust"), word(second, "trust", juliet)]
+    const element = trustElement(words)
+    expect(readTrustElement(element, { account: juliet, sender: juliet })).toEqual(expect.arrayContaining([...words]))
+    const heard = readTrustElement(element, { account: juliet, sender: romeo })
+    expect(heard.map(({ owner }) => owner)).toEqual([romeo, romeo])
+    const other = { ...element, attributes: { ...element.attributes, encryption: "urn:xmpp:omemo:2" } }
+    expect(readTrustElement(other, { account: juliet, sender: romeo })).toEqual([])
+  })
+
+  test("R54: from a verified key: applied at once, with a line in the audit log that says by whom", async () => {
+    const { storage, store, o, verify, from, approvals } = await setUp()
+    await store.put(seen(a, 0))
+    await store.put(seen(b, 1))
+    await verify(a)
+    expect(await hearTrust([word(b)], from(a), o)).toEqual([word(b)])
+    expect(await approvals()).toContainEqual([b.small.fingerprint, "verified"])
+    const events = await collect(storage.audit.read({ account: juliet }))
+    expect(events.at(-1)).toMatchObject({
+      kind: "key-verified",
+      fingerprint: b.small.fingerprint,
+      detail: { by: "trust-message", signedBy: a.small.fingerprint },
+    })
+  })
+
+  test("from a key that is not verified it waits, until that key is verified", async () => {
+    const { store, o, verify, from, approvals } = await setUp()
+    await store.put(seen(a, 0))
+    await store.put(seen(b, 1))
+    expect(await hearTrust([word(b)], from(a), o)).toEqual([])
+    expect(await approvals()).toContainEqual([b.small.fingerprint, "none"])
+    await verify(a)
+    expect(await reconsiderTrust(o)).toEqual([word(b)])
+    expect(await reconsiderTrust(o)).toEqual([])
+  })
+
+  test("about a key that is not known yet it waits, until it is; one word leads to another", async () => {
+    const { store, o, verify, from } = await setUp()
+    await store.put(seen(a, 0))
+    await verify(a)
+    expect(await hearTrust([word(c)], from(b), o)).toEqual([])
+    expect(await hearTrust([word(b)], from(a), o)).toEqual([])
+    await store.put(seen(c, 1))
+    expect(await reconsiderTrust(o)).toEqual([])
+    await store.put(seen(b, 1))
+    expect(await reconsiderTrust(o)).toEqual(expect.arrayContaining([word(b), word(c)]))
+  })
+
+  test("an older word that comes later changes nothing", async () => {
+    const { store, o, verify, from, approvals } = await setUp()
+    await store.put(seen(a, 0))
+    await store.put(seen(b, 1))
+    await verify(a)
+    await hearTrust([word(b)], from(a, 10), o)
+    expect(await hearTrust([word(b, "distrust")], from(a, 5), o)).toEqual([])
+    expect(await approvals()).toContainEqual([b.small.fingerprint, "verified"])
+    await hearTrust([word(b, "distrust")], from(a, 15), o)
+    expect(await approvals()).toContainEqual([b.small.fingerprint, "distrusted"])
+  })
+
+  test("what the operator distrusted stays so, whoever says otherwise", async () => {
+    const { store, o, verify, from, approvals } = await setUp()
+    await store.put(seen(a, 0))
+    await store.put(seen(b, 1))
+    await verify(a)
+    await decideKey({ ...o, owner: romeo, fingerprint: b.small.fingerprint, approval: "distrusted" })
+    expect(await hearTrust([word(b)], from(a), o)).toEqual([])
+    expect(await approvals()).toContainEqual([b.small.fingerprint, "distrusted"])
+  })
+
+  test("words that wait are authenticated like the records", async () => {
+    const { storage, store, o, verify, from } = await setUp()
+    await store.put(seen(a, 0))
+    await hearTrust([word(b)], from(a), o)
+    const stored = await storage.state.get(`trust/messages/${juliet}`)
+    const forged = new TextDecoder().decode(stored?.bytes).replace(b.small.fingerprint, c.small.fingerprint)
+    await storage.state.put(`trust/messages/${juliet}`, new TextEncoder().encode(forged))
+    await verify(a)
+    expect(await thrownBy(reconsiderTrust(o))).toMatchObject(tampering)
+  })
+})
+
+test("rotation and revocation leave the records readable", async () => {
+  const storage = memoryStorage()
+  const { secrets, state, audit } = storage
+  await secrets.save(juliet, (await provider.secrets?.export(own.key, { passphrase: "none" })) ?? new Uint8Array())
+  await open(storage).put(seen(a, 0, { approval: "verified" }))
+  const directory = {
+    name: "none",
+    async *lookup() {},
+    async publish() {},
+    async retract() {},
+  }
+  const o = { account: juliet, provider, secrets, state, audit, clock, directory }
+  const { from, to } = await rotateKey(o)
+  await revokeKey({ ...o, fingerprint: from, reason: "superseded" })
+  const held: SecretKey[] = []
+  for (const bytes of await secrets.load(juliet)) held.push(...(await provider.importSecret(bytes)))
+  const current = held.find((key) => key.certificate.fingerprint === to)
+  expect(await decisions(open(storage, held, current))).toEqual({ [a.small.fingerprint]: "verified" })
+})
