@@ -1,6 +1,6 @@
 import { withProgress } from "@aurochs/cli-kit"
 import { formatFingerprint } from "@aurochs/core"
-import { pepDirectory, rememberAnnounced } from "@aurochs/keys"
+import { announceOwnKey, pepDirectory } from "@aurochs/keys"
 import type { Argv } from "yargs"
 import {
   type GlobalOptions,
@@ -11,7 +11,7 @@ import {
 } from "./global.ts"
 import { connect, online } from "./online.ts"
 import { print } from "./output.ts"
-import { usableKeys } from "./own-keys.ts"
+import { secretKeys, usableKeys } from "./own-keys.ts"
 import { accountFor, openWorld } from "./world.ts"
 
 /** `aurochs key announce` */
@@ -28,16 +28,19 @@ async function announce(options: NetworkOptions & PassphraseOptions): Promise<vo
   await using world = await openWorld(options)
   const account = await accountFor(options, world.storage)
   const { current: key } = await usableKeys(world, account, options)
+  const own = await secretKeys(world, account, options)
   await using transport = await connect(world, account, options)
   await withProgress(`connecting as ${account}`, online(transport))
-  const directory = pepDirectory({ transport, provider: world.provider, clock: world.clock })
-  const small = await world.provider.minimize(key.certificate.bytes, { keepUserId: `xmpp:${account}` })
-  const info = await world.provider.inspect(small.bytes, { now: world.clock.now() })
-  await withProgress("announcing", directory.publish?.(info) ?? Promise.resolve())
-  await rememberAnnounced({ state: world.storage.state, account, fingerprint: info.fingerprint })
+  const { storage, provider, clock } = world
+  const directory = pepDirectory({ transport, provider, clock })
+  const { fingerprint } = key.certificate
+  await withProgress(
+    "announcing",
+    announceOwnKey({ account, directory, provider, clock, state: storage.state, audit: storage.audit, key, own }),
+  )
   print(
     options.json,
-    { account, fingerprint: info.fingerprint, announced: true },
-    `announced ${formatFingerprint(info.fingerprint)} for ${account}`,
+    { account, fingerprint, announced: true },
+    `announced ${formatFingerprint(fingerprint)} for ${account}`,
   )
 }

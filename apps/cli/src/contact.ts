@@ -1,38 +1,38 @@
 import { UsageError } from "@aurochs/cli-kit"
-import { type BareJid, type Fingerprint, fingerprint, formatFingerprint, type KnownKey } from "@aurochs/core"
-import { blindBeforeVerification, judgeKeys } from "@aurochs/keys"
+import type { BareJid, KnownKey } from "@aurochs/core"
+import { blindBeforeVerification, type JudgedKey, judgeKeys, trustUri } from "@aurochs/keys"
 import type { Argv } from "yargs"
-import { type GlobalOptions, jidArgument } from "./global.ts"
+import { contactTrustCommands } from "./contact-trust.ts"
+import { type GlobalOptions, jidArgument, type PassphraseOptions, passphraseOptions } from "./global.ts"
+import { trusting } from "./life.ts"
 import { lookupCommand } from "./lookup.ts"
-import { print } from "./output.ts"
-import { accountFor, openWorld, type World } from "./world.ts"
+import { type QrOptions, qrOptions, showQr } from "./qr.ts"
+import { showKey } from "./show-certificate.ts"
+import { accountFor, accountsOf, openWorld, type World } from "./world.ts"
 
 /** `aurochs contact …` */
 export function contactCommands(program: Argv<GlobalOptions>): Argv<GlobalOptions> {
   return program.command("contact", "Other people's keys", (contact) =>
-    lookupCommand(contact)
+    lookupCommand(contactTrustCommands(contact))
       .command(
         "list [jid]",
         "Keys that are known here",
-        (y) => y.positional("jid", { type: "string" }),
+        (y) => passphraseOptions(y).positional("jid", { type: "string" }),
         (options) => list(options),
       )
       .command(
-        "trust <jid> <fingerprint>",
-        "Say that you compared this fingerprint with its owner; --distrust says never use it",
-        (y) =>
-          y
-            .positional("jid", { type: "string", demandOption: true })
-            .positional("fingerprint", { type: "string", demandOption: true })
-            .option("distrust", { type: "boolean", default: false, describe: "Never use this key" }),
-        (options) => trust(options),
+        "show <jid>",
+        "One contact's keys, with a QR code if asked for",
+        (y) => qrOptions(passphraseOptions(y)).positional("jid", { type: "string", demandOption: true }),
+        (options) => show(options),
       )
-      .demandCommand(1, "Say what to do with contacts: lookup, list or trust."),
+      .demandCommand(1, "Say what to do with contacts; --help lists it."),
   )
 }
 
-async function list(options: GlobalOptions & { jid?: string | undefined }): Promise<void> {
-  await using world = await openWorld(options)
+async function list(options: GlobalOptions & PassphraseOptions & { jid?: string | undefined }): Promise<void> {
+  await using opened = await openWorld(options)
+  const world = await trustingAny(opened, options)
   if (options.jid !== undefined) {
     await showKeys(world, jidArgument("jid", options.jid), options.json)
     return
@@ -40,62 +40,41 @@ async function list(options: GlobalOptions & { jid?: string | undefined }): Prom
   for await (const owner of world.storage.keys.owners()) await showKeys(world, owner, options.json)
 }
 
-async function showKeys({ storage, provider, clock }: World, owner: BareJid, json: boolean): Promise<number> {
-  const known: KnownKey[] = await Array.fromAsync(storage.keys.keysOf(owner))
-  const judged = await judgeKeys({ owner, known, provider, trust: blindBeforeVerification(), now: clock.now() })
-  for (const { key, info, decision } of judged) {
-    const { source, binds, announced, approval, firstSeen } = key
-    const ids = info.userIds.map(({ text, status }) => (status === "valid" ? text : `${text} (${status})`))
-    print(
-      json,
-      {
+async function show(options: GlobalOptions & PassphraseOptions & QrOptions & { jid: string }): Promise<void> {
+  const owner = jidArgument("jid", options.jid)
+  await using opened = await openWorld(options)
+  const world = await trustingAny(opened, options)
+  const judged = await judgedKeys(world, owner)
+  const used = judged.filter(({ decision }) => decision.use === "encrypt+verify")
+  if (used.length > 0) {
+    await showQr(
+      trustUri(
         owner,
-        fingerprint: key.fingerprint,
-        source,
-        binds,
-        announced,
-        approval,
-        firstSeen,
-        userIds: info.userIds,
-        expiresAt: info.expiresAt,
-        revokedAt: info.revokedAt,
-        algorithm: info.algorithm,
-        decision,
-      },
-      `${owner}\n  ${formatFingerprint(key.fingerprint)}\n  ${ids.join(", ")}\n  ${info.algorithm}, from ${source}, ${announced ? "announced" : "not announced"}, first seen ${firstSeen.toISOString()}\n  ${decision.use}: ${decision.level}, because ${decision.because}`,
+        used.map(({ key }) => key.fingerprint),
+      ),
+      options,
     )
+  }
+  if ((await showKeys(world, owner, options.json)) === 0) {
+    throw new UsageError(`${owner} has no known key; aurochs contact lookup ${owner} reads the announced ones.`)
+  }
+}
+
+/** Before any account has a key here there is nobody to have said anything of a key. */
+async function trustingAny(world: World, options: GlobalOptions & PassphraseOptions): Promise<World> {
+  if (options.account === undefined && (await accountsOf(world.storage)).length === 0) return world
+  return trusting(world, await accountFor(options, world.storage), options)
+}
+
+async function judgedKeys({ storage, provider, clock }: World, owner: BareJid): Promise<JudgedKey[]> {
+  const known: KnownKey[] = await Array.fromAsync(storage.keys.keysOf(owner))
+  return judgeKeys({ owner, known, provider, trust: blindBeforeVerification(), now: clock.now() })
+}
+
+async function showKeys(world: World, owner: BareJid, json: boolean): Promise<number> {
+  const judged = await judgedKeys(world, owner)
+  for (const { key, info, decision } of judged) {
+    showKey(json, { owner, source: key.source, binds: key.binds, info, decision, key })
   }
   return judged.length
-}
-
-async function trust(options: GlobalOptions & { jid: string; fingerprint: string; distrust: boolean }): Promise<void> {
-  const owner = jidArgument("jid", options.jid)
-  const wanted = fingerprintArgument(options.fingerprint)
-  await using world = await openWorld(options)
-  const account = await accountFor(options, world.storage)
-  const known = await Array.fromAsync(world.storage.keys.keysOf(owner))
-  const key = known.find((candidate) => candidate.fingerprint === wanted)
-  if (key === undefined) {
-    throw new UsageError(
-      `${owner} has no known key with this fingerprint; aurochs contact lookup ${owner} reads the announced ones.`,
-    )
-  }
-  const approval = options.distrust ? "distrusted" : "verified"
-  await world.storage.keys.put({ ...key, approval })
-  await world.storage.audit.append({
-    at: world.clock.now(),
-    account,
-    kind: options.distrust ? "key-distrusted" : "key-verified",
-    subject: owner,
-    fingerprint: wanted,
-  })
-  print(options.json, { owner, fingerprint: wanted, approval }, `${owner} ${formatFingerprint(wanted)}: ${approval}`)
-}
-
-function fingerprintArgument(text: string): Fingerprint {
-  try {
-    return fingerprint(text)
-  } catch {
-    throw new UsageError(`${text} is no fingerprint: 40 or 64 hex digits are needed.`)
-  }
 }

@@ -1,46 +1,52 @@
-import { mkdir, writeFile } from "node:fs/promises"
-import { join } from "node:path"
+import { writeFile } from "node:fs/promises"
 import { UsageError, withProgress } from "@aurochs/cli-kit"
 import { type BareJid, formatFingerprint } from "@aurochs/core"
 import type { SecretKey } from "@aurochs/crypto"
-import { findUserId } from "@aurochs/keys"
+import { announcedForm, fingerprintUri, trustUri } from "@aurochs/keys"
 import type { Argv } from "yargs"
 import { keyAnnounceCommand } from "./announce.ts"
+import { keyBackupCommands } from "./backup.ts"
+import { type CodeOptions, codeOptions, readCode } from "./code.ts"
 import { keyUseCommand } from "./engine-keys.ts"
-import { armor, readOpenpgpFile } from "./files.ts"
+import { armor, dearmor, readOpenpgpFile } from "./files.ts"
 import { type GlobalOptions, jidArgument, type PassphraseOptions, passphraseOptions, userPath } from "./global.ts"
+import { keyLifeCommands, revocationFileOf } from "./key-life.ts"
+import { keyStatusCommand } from "./key-status.ts"
+import { fingerprintArgument } from "./life.ts"
 import { print, remark, writeOut } from "./output.ts"
-import { isLocked, judgeOwnKeys, loadKeys, protection, secretKeys } from "./own-keys.ts"
-import { accountFor, accountsOf, openWorld, rememberAccount, type World } from "./world.ts"
+import { isLocked, judgeOwnKeys, keepFitting, loadKeys, protection, secretKeys, storedProtection } from "./own-keys.ts"
+import { type QrOptions, qrOptions, showQr } from "./qr.ts"
+import { accountFor, accountsOf, openWorld, type World } from "./world.ts"
 
 /** `aurochs key …` */
 export function keyCommands(program: Argv<GlobalOptions>): Argv<GlobalOptions> {
   return program.command("key", "One's own key", (key) =>
-    keyAnnounceCommand(
+    withOthers(
       keyUseCommand(key)
         .command(
           "generate",
           "Make a key for an account",
-          (y) => noPassphrase(y.option("jid", { type: "string", demandOption: true, describe: "Bare JID" })),
+          (y) =>
+            noPassphrase(y.option("jid", { type: "string", demandOption: true, describe: "Bare JID" })).option("v6", {
+              type: "boolean",
+              default: false,
+              describe: "A key of RFC 9580, which most clients cannot read yet",
+            }),
           (options) => generate(options),
         )
         .command(
           "import <file>",
-          "Bring a key from elsewhere: binary, armored or Base64",
+          "Bring keys from elsewhere: binary, armored or Base64; also a backup that a code opens",
           (y) =>
-            noPassphrase(y.option("jid", { type: "string", demandOption: true, describe: "Bare JID" })).positional(
-              "file",
-              {
-                type: "string",
-                demandOption: true,
-              },
-            ),
+            codeOptions(
+              noPassphrase(y.option("jid", { type: "string", demandOption: true, describe: "Bare JID" })),
+            ).positional("file", { type: "string", demandOption: true }),
           (options) => importKey(options),
         )
         .command(
           "show",
           "What keys are here",
-          (y) => passphraseOptions(y),
+          (y) => qrOptions(passphraseOptions(y)),
           (options) => show(options),
         )
         .command(
@@ -54,10 +60,28 @@ export function keyCommands(program: Argv<GlobalOptions>): Argv<GlobalOptions> {
                 describe: "The secret key, protected as it is here",
               })
               .option("armor", { type: "boolean", default: false, describe: "ASCII armor instead of binary" })
+              .option("full", {
+                type: "boolean",
+                default: false,
+                describe: "With every signature, not the smallest form",
+              })
+              .option("key", {
+                type: "string",
+                array: true,
+                nargs: 1,
+                describe: "This fingerprint; may be repeated. By default the one in use, with --secret all",
+              })
               .option("out", { type: "string", describe: "File to write; else standard output" }),
           (options) => exportKey(options),
         ),
-    ).demandCommand(1, "Say what to do with the key: generate, import, use, show, export or announce."),
+    ).demandCommand(1, "Say what to do with the key; --help lists it."),
+  )
+}
+
+function withOthers<T extends GlobalOptions>(key: Argv<T>): Argv<T> {
+  return [keyAnnounceCommand<T>, keyStatusCommand<T>, keyLifeCommands<T>, keyBackupCommands<T>].reduce(
+    (y, add) => add(y),
+    key,
   )
 }
 
@@ -68,27 +92,21 @@ function noPassphrase<T>(program: Argv<T>) {
   })
 }
 
-async function generate(options: GlobalOptions & PassphraseOptions & { jid: string }): Promise<void> {
+async function generate(options: GlobalOptions & PassphraseOptions & { jid: string; v6: boolean }): Promise<void> {
   const account = jidArgument("--jid", options.jid)
   await using world = await openWorld(options)
   const held = await judgeOwnKeys(world, account, await loadKeys(world, account, options))
   if (held.current !== undefined) {
     throw new UsageError(`${account} has a key here already; aurochs key show --account ${account} shows it.`)
   }
-  const protect = await protection(options, true)
+  const protect = await protection(world, options, true)
   const { key, revocation } = await withProgress(
     "making a key",
-    world.provider.generate({ userId: `xmpp:${account}` }, { now: world.clock.now() }),
+    world.provider.generate({ userId: `xmpp:${account}`, version: options.v6 ? 6 : 4 }, { now: world.clock.now() }),
   )
-  await keep(world, account, key, protect)
+  await keepFitting(world, account, [key], protect)
   const { fingerprint } = key.certificate
-  let revocationFile: string | undefined
-  if (revocation !== undefined) {
-    const folder = join(options.home, "revocation")
-    await mkdir(folder, { recursive: true, mode: 0o700 })
-    revocationFile = join(folder, `${fingerprint}.pgp`)
-    await writeFile(revocationFile, revocation, { mode: 0o600 })
-  }
+  const revocationFile = revocation && (await revocationFileOf(options.home, fingerprint, revocation))
   print(
     options.json,
     { account, fingerprint, revocationFile },
@@ -97,44 +115,44 @@ async function generate(options: GlobalOptions & PassphraseOptions & { jid: stri
   if (!options.json) remark(`announce it with: aurochs key announce --account ${account}`)
 }
 
-async function importKey(options: GlobalOptions & PassphraseOptions & { jid: string; file: string }): Promise<void> {
+async function importKey(
+  options: GlobalOptions & PassphraseOptions & CodeOptions & { jid: string; file: string },
+): Promise<void> {
   const account = jidArgument("--jid", options.jid)
-  const bytes = await readOpenpgpFile(options.file)
   await using world = await openWorld(options)
+  const bytes = await unwrapped(world, await readOpenpgpFile(options.file), options)
   // A protected file brings its passphrase along; for any other one this is the first.
   const isNew = !(await isLocked(world.provider, bytes))
-  const given = options.passphrase === false ? undefined : await protection(options, isNew)
+  const given = options.passphrase === false ? undefined : await protection(world, options, isNew)
   const keys = await world.provider.importSecret(bytes, given instanceof Uint8Array ? { passphrase: given } : {})
-  for (const key of keys) {
-    const info = await world.provider.inspect(key.certificate.bytes, { now: world.clock.now() })
-    if (findUserId(info, account) === undefined) {
-      throw new UsageError(
-        `${info.fingerprint} has no valid User ID xmpp:${account}, so nobody would accept what it signs for that account (XEP-0373 §3.2).`,
-      )
-    }
-    await keep(world, account, key, given ?? "none")
-    print(
-      options.json,
-      { account, fingerprint: info.fingerprint },
-      `${account} has the key ${formatFingerprint(info.fingerprint)}`,
-    )
+  for (const fingerprint of await keepFitting(world, account, keys, given ?? "none")) {
+    print(options.json, { account, fingerprint }, `${account} has the key ${formatFingerprint(fingerprint)}`)
   }
 }
 
-async function keep(world: World, account: BareJid, key: SecretKey, protect: Uint8Array | "none"): Promise<void> {
-  const { secrets } = world.provider
-  if (secrets === undefined) throw new UsageError(`Keys do not leave the engine ${world.provider.name}.`)
-  await world.storage.secrets.save(account, await secrets.export(key, { passphrase: protect }))
-  await rememberAccount(world.storage, account)
+/** RFC 9580 §4.2: a packet that begins a message encrypted with a password, in old and new format. */
+const PASSWORD_MESSAGE: ReadonlySet<number> = new Set([0x8c, 0x8d, 0x8e, 0xc3])
+
+/** A backup as OpenKeychain and this program make it, secret keys in a message encrypted with a code; else as it is. */
+async function unwrapped({ provider }: World, bytes: Uint8Array, options: CodeOptions): Promise<Uint8Array> {
+  if (!PASSWORD_MESSAGE.has(bytes[0] ?? 0)) return bytes
+  if (provider.secrets === undefined) throw new UsageError(`The engine ${provider.name} reads no backups.`)
+  const password = await readCode(options)
+  const plain = dearmor(await provider.secrets.decryptWithPassword(bytes, { password }))
+  if (plain === undefined) throw new UsageError("The backup holds no OpenPGP key.")
+  return plain
 }
 
-async function show(options: GlobalOptions & PassphraseOptions): Promise<void> {
+async function show(options: GlobalOptions & PassphraseOptions & QrOptions): Promise<void> {
   await using world = await openWorld(options)
   const accounts =
     options.account === undefined ? await accountsOf(world.storage) : [await accountFor(options, world.storage)]
   if (accounts.length === 0) remark("no account has a key here yet")
   for (const account of accounts) {
-    for (const key of await secretKeys(world, account, options)) {
+    const keys = await secretKeys(world, account, options)
+    const { current } = await judgeOwnKeys(world, account, keys)
+    if (current !== undefined) await showQr(trustUri(account, [current.certificate.fingerprint]), options)
+    for (const key of keys) {
       const info = await world.provider.inspect(key.certificate.bytes, { now: world.clock.now() })
       const { fingerprint, algorithm, createdAt, expiresAt, revokedAt, userIds } = info
       const state = revokedAt
@@ -145,7 +163,17 @@ async function show(options: GlobalOptions & PassphraseOptions): Promise<void> {
       const ids = userIds.map(({ text, status }) => (status === "valid" ? text : `${text} (${status})`))
       print(
         options.json,
-        { account, fingerprint, algorithm, createdAt, expiresAt, revokedAt, userIds },
+        {
+          account,
+          fingerprint,
+          algorithm,
+          createdAt,
+          expiresAt,
+          revokedAt,
+          userIds,
+          uri: trustUri(account, [fingerprint]),
+          fingerprintUri: fingerprintUri(fingerprint),
+        },
         `${account}\n  ${formatFingerprint(fingerprint)}\n  ${algorithm}, made ${createdAt.toISOString()}, ${state}\n  ${ids.join("\n  ")}`,
       )
     }
@@ -153,20 +181,19 @@ async function show(options: GlobalOptions & PassphraseOptions): Promise<void> {
 }
 
 async function exportKey(
-  options: GlobalOptions & PassphraseOptions & { secret: boolean; armor: boolean; out?: string | undefined },
+  options: GlobalOptions &
+    PassphraseOptions & {
+      secret: boolean
+      armor: boolean
+      full: boolean
+      key?: string[] | undefined
+      out?: string | undefined
+    },
 ): Promise<void> {
   await using world = await openWorld(options)
   const account = await accountFor(options, world.storage)
-  let bytes: Uint8Array
-  if (options.secret) {
-    bytes = Buffer.concat(await world.storage.secrets.load(account))
-    if (bytes.length === 0) await secretKeys(world, account, options)
-  } else {
-    const keys = await secretKeys(world, account, options)
-    // Without a usable one the newest is still of use to those who hold old messages.
-    const { certificate } = (await judgeOwnKeys(world, account, keys)).current ?? keys[0]
-    bytes = (await world.provider.minimize(certificate.bytes, { keepUserId: `xmpp:${account}` })).bytes
-  }
+  const keys = await secretKeys(world, account, options)
+  const bytes = await exported(world, account, chosen(keys, options.key), options, keys)
   const data = options.armor ? armor(options.secret ? "PRIVATE KEY BLOCK" : "PUBLIC KEY BLOCK", bytes) : bytes
   if (options.out !== undefined) {
     await writeFile(userPath(options.out), data, { mode: options.secret ? 0o600 : 0o644 })
@@ -175,4 +202,38 @@ async function exportKey(
   if (!options.armor && process.stdout.isTTY)
     throw new UsageError("Binary data does not belong on a terminal: add --armor, or --out FILE.")
   await writeOut(data)
+}
+
+/** The keys named by `--key`; undefined: none was named. */
+function chosen(keys: readonly SecretKey[], named: readonly string[] | undefined): readonly SecretKey[] | undefined {
+  return named?.map((text) => {
+    const print = fingerprintArgument(text)
+    const found = keys.find((key) => key.certificate.fingerprint === print)
+    if (found === undefined) throw new UsageError(`The key ${print} is not here; aurochs key show lists them.`)
+    return found
+  })
+}
+
+async function exported(
+  world: World,
+  account: BareJid,
+  named: readonly SecretKey[] | undefined,
+  options: PassphraseOptions & { secret: boolean; full: boolean },
+  all: readonly [SecretKey, ...SecretKey[]],
+): Promise<Uint8Array> {
+  const { provider } = world
+  if (options.secret) {
+    const passphrase = await storedProtection(world, account, options)
+    const parts = (named ?? all.toReversed()).map((key) => provider.secrets?.export(key, { passphrase }))
+    return Buffer.concat((await Promise.all(parts)).flatMap((part) => (part === undefined ? [] : [part])))
+  }
+  // Without a usable one the newest is still of use to those who hold old messages.
+  const current = (await judgeOwnKeys(world, account, all)).current ?? all[0]
+  const own = all.map((key) => key.certificate)
+  const parts: Uint8Array[] = []
+  for (const { certificate } of named ?? [current]) {
+    const small = options.full ? certificate : await announcedForm({ ...world, account }, certificate, own)
+    parts.push(small.bytes)
+  }
+  return Buffer.concat(parts)
 }

@@ -13,14 +13,24 @@ import {
 } from "@aurochs/keys"
 import { memoryStorage } from "@aurochs/storage"
 import type { Argv } from "yargs"
-import { type GlobalOptions, jidArgument, type NetworkOptions, passwordOptions } from "./global.ts"
+import {
+  type GlobalOptions,
+  jidArgument,
+  type NetworkOptions,
+  type PassphraseOptions,
+  passphraseOptions,
+  passwordOptions,
+} from "./global.ts"
+import { trusting } from "./life.ts"
 import { connect, online } from "./online.ts"
 import { remark } from "./output.ts"
 import { showError, showFound, showGap, showKey } from "./show-certificate.ts"
 import { openSource, type SourceName, type SourceOptions, sourceOptions, viaOf } from "./sources.ts"
 import { accountFor, openWorld, type World } from "./world.ts"
 
-type LookupOptions = NetworkOptions & SourceOptions & { readonly jid: string; readonly bind: string }
+type LookupOptions = NetworkOptions &
+  PassphraseOptions &
+  SourceOptions & { readonly jid: string; readonly bind: string }
 
 /** `aurochs contact lookup` */
 export function lookupCommand(program: Argv<GlobalOptions>): Argv<GlobalOptions> {
@@ -28,7 +38,7 @@ export function lookupCommand(program: Argv<GlobalOptions>): Argv<GlobalOptions>
     "lookup <jid>",
     "Look up a contact's certificates: where each comes from, what that binds, and what is decided about it",
     (y) =>
-      sourceOptions(passwordOptions(y)).positional("jid", { type: "string", demandOption: true }).option("bind", {
+      sourceOptions(passwordOptions(passphraseOptions(y))).positional("jid", { type: "string", demandOption: true }).option("bind", {
         type: "string",
         default: "",
         describe: "Sources (wkd, dns) that may bind a key, if the account announces none",
@@ -49,8 +59,9 @@ async function lookup(options: LookupOptions): Promise<void> {
   const owner = jidArgument("jid", options.jid)
   const via = viaOf(options)
   const trust = policyOf(options.bind)
-  await using world = await openWorld(options)
-  const account = await accountOrNone(options, world, via)
+  await using opened = await openWorld(options)
+  const account = await accountOrNone(options, opened, via)
+  const world = account === undefined ? opened : await trusting(opened, account, options)
   // Without an account there is nobody whose contact this is: nothing is kept.
   const { keys, audit, state } = account === undefined ? memoryStorage() : world.storage
   await using transport = via.includes("pep") && account ? await connect(world, account, options) : undefined

@@ -1,10 +1,11 @@
-import { readSecret } from "@aurochs/cli-kit"
+import { readSecret, UsageError } from "@aurochs/cli-kit"
 import { AurochsError, type BareJid, type Certificate, type Fingerprint, isAurochsError } from "@aurochs/core"
 import type { CertificateInfo, CryptoProvider, SecretKey } from "@aurochs/crypto"
 import { findUserId, type LeftOut } from "@aurochs/keys"
 import { engineKeys } from "./engine-keys.ts"
 import type { PassphraseOptions } from "./global.ts"
-import type { World } from "./world.ts"
+import { remark } from "./output.ts"
+import { rememberAccount, type World } from "./world.ts"
 
 /** The account's keys that are here, judged now. */
 export interface OwnKeys {
@@ -93,8 +94,9 @@ export async function secretKeys(
  */
 export async function loadKeys(world: World, account: BareJid, options: PassphraseOptions): Promise<SecretKey[]> {
   const keys = new Map<Fingerprint, SecretKey>()
+  const ask = () => passphrase(world, options)
   for (const bytes of (await world.storage.secrets.load(account)).toReversed()) {
-    for (const key of await unlocked(world.provider, bytes, options)) {
+    for (const key of await unlocked(world.provider, bytes, ask)) {
       if (!keys.has(key.certificate.fingerprint)) keys.set(key.certificate.fingerprint, key)
     }
   }
@@ -104,9 +106,49 @@ export async function loadKeys(world: World, account: BareJid, options: Passphra
   return [...keys.values()]
 }
 
-async function unlocked(provider: CryptoProvider, bytes: Uint8Array, options: PassphraseOptions): Promise<SecretKey[]> {
+async function unlocked(provider: CryptoProvider, bytes: Uint8Array, ask: () => Promise<string>): Promise<SecretKey[]> {
   if (!(await isLocked(provider, bytes))) return provider.importSecret(bytes)
-  return provider.importSecret(bytes, { passphrase: new TextEncoder().encode(await passphrase(options)) })
+  const secret = new TextEncoder().encode(await ask())
+  try {
+    return await provider.importSecret(bytes, { passphrase: secret })
+  } finally {
+    secret.fill(0)
+  }
+}
+
+/**
+ * Saves those of the keys that are the account's, as they are to be protected.
+ *
+ * @returns their fingerprints
+ * @throws {UsageError} if none is: nobody would accept what it signs (XEP-0373 §3.2)
+ */
+export async function keepFitting(
+  world: World,
+  account: BareJid,
+  keys: readonly SecretKey[],
+  protect: Uint8Array | "none",
+): Promise<Fingerprint[]> {
+  const { provider, storage, clock } = world
+  const { secrets } = provider
+  if (secrets === undefined) throw new UsageError(`Keys do not leave the engine ${provider.name}.`)
+  const fitting: SecretKey[] = []
+  const others: Fingerprint[] = []
+  for (const key of keys) {
+    const info = await provider.inspect(key.certificate.bytes, { now: clock.now() })
+    if (findUserId(info, account, ["valid", "expired", "revoked"]) !== undefined) fitting.push(key)
+    else others.push(info.fingerprint)
+  }
+  if (fitting.length === 0) {
+    throw new UsageError(
+      `${others.join(", ")} has no valid User ID xmpp:${account}, so nobody would accept what it signs for that account (XEP-0373 §3.2).`,
+    )
+  }
+  for (const print of others) remark(`left out ${print}: it has no User ID xmpp:${account}`)
+  for (const key of fitting) {
+    await storage.secrets.save(account, await secrets.export(key, { passphrase: protect }))
+  }
+  await rememberAccount(storage, account)
+  return fitting.map((key) => key.certificate.fingerprint)
 }
 
 /**
@@ -115,12 +157,13 @@ async function unlocked(provider: CryptoProvider, bytes: Uint8Array, options: Pa
  * @returns UTF-8 bytes, or `"none"`
  */
 export async function storedProtection(
-  { storage, provider }: World,
+  world: World,
   account: BareJid,
   options: PassphraseOptions,
 ): Promise<Uint8Array | "none"> {
+  const { storage, provider } = world
   for (const bytes of await storage.secrets.load(account)) {
-    if (await isLocked(provider, bytes)) return new TextEncoder().encode(await passphrase(options))
+    if (await isLocked(provider, bytes)) return new TextEncoder().encode(await passphrase(world, options))
   }
   return "none"
 }
@@ -136,9 +179,9 @@ export async function isLocked(provider: CryptoProvider, bytes: Uint8Array): Pro
   }
 }
 
-/** The passphrase that protects a key, from where the user said; `isNew`: a prompt asks for it twice. */
-function passphrase(options: PassphraseOptions, isNew = false): Promise<string> {
-  return readSecret({
+/** The passphrase that protects a key, from where the user said, asked once; `isNew`: a prompt asks for it twice. */
+function passphrase(world: World, options: PassphraseOptions, isNew = false): Promise<string> {
+  world.asked.passphrase ??= readSecret({
     what: "passphrase",
     file: options.passphraseFile,
     command: options.passphraseCommand,
@@ -146,6 +189,7 @@ function passphrase(options: PassphraseOptions, isNew = false): Promise<string> 
     prompt: true,
     confirm: isNew,
   })
+  return world.asked.passphrase
 }
 
 /**
@@ -153,7 +197,11 @@ function passphrase(options: PassphraseOptions, isNew = false): Promise<string> 
  *
  * @param isNew no key has this passphrase yet
  */
-export async function protection(options: PassphraseOptions, isNew: boolean): Promise<Uint8Array | "none"> {
+export async function protection(
+  world: World,
+  options: PassphraseOptions,
+  isNew: boolean,
+): Promise<Uint8Array | "none"> {
   if (options.passphrase === false) return "none"
-  return new TextEncoder().encode(await passphrase(options, isNew))
+  return new TextEncoder().encode(await passphrase(world, options, isNew))
 }

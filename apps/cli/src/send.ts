@@ -12,6 +12,7 @@ import {
   passphraseOptions,
   passwordOptions,
 } from "./global.ts"
+import { trusting } from "./life.ts"
 import { connect, online } from "./online.ts"
 import { print, remark } from "./output.ts"
 import { usableKeys } from "./own-keys.ts"
@@ -40,10 +41,11 @@ async function send(options: Options): Promise<void> {
   await using world = await openWorld(options)
   const account = await accountFor(options, world.storage)
   const own = await usableKeys(world, account, options)
+  const trusted = await trusting(world, account, options)
   if (options.body === undefined && process.stdin.isTTY) remark("each line is sent as a message; end with Ctrl-D")
   await using transport = await connect(world, account, options)
   await withProgress(`connecting as ${account}`, online(transport, signal))
-  const targets = await Promise.all(recipients.map((to) => target(world, transport, account, to, signal)))
+  const targets = await Promise.all(recipients.map((to) => target(trusted, transport, account, to, signal)))
   for await (const body of bodies(options, signal)) {
     for (const { to, toKeys } of targets) {
       const id = await sendOne(world, transport, own, { account, to, toKeys, body, signal })

@@ -8,7 +8,7 @@ import {
   type TrustDecision,
 } from "@aurochs/core"
 import type { CertificateInfo, CryptoProvider } from "@aurochs/crypto"
-import type { Found, Missing, Refreshed } from "@aurochs/keys"
+import { type Found, type Missing, type Refreshed, trustUri } from "@aurochs/keys"
 import { print, remark } from "./output.ts"
 
 /** A certificate, as it is shown. */
@@ -73,6 +73,7 @@ export function showKey(json: boolean, { owner, source, binds, info, key, decisi
     {
       ...{ owner, fingerprint, source, binds, announced, approval, firstSeen, userIds },
       ...{ createdAt, expiresAt, revokedAt, canEncrypt, algorithm, decision },
+      uri: trustUri(owner, [fingerprint]),
     },
     lines.join("\n"),
   )

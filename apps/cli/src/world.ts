@@ -13,6 +13,8 @@ export interface World extends AsyncDisposable {
   readonly provider: CryptoProvider
   readonly clock: Clock
   readonly random: Random
+  /** Secrets that were asked for already: one command asks once. */
+  readonly asked: { passphrase?: Promise<string> }
 }
 
 /**
@@ -31,6 +33,7 @@ export async function openWorld(options: GlobalOptions, access: "read" | "write"
       provider: engine.provider,
       clock: systemClock(),
       random: cryptoRandom(),
+      asked: {},
       async [Symbol.asyncDispose]() {
         await storage[Symbol.asyncDispose]()
         await engine[Symbol.asyncDispose]()
