@@ -1,6 +1,6 @@
-import type { BareJid, CallOptions, Clock, Fingerprint, Outcome, Random, Transport } from "@aurochs/core"
+import type { BareJid, CallOptions, Clock, Fingerprint, KnownKey, Outcome, Random, Transport } from "@aurochs/core"
 import type { CryptoProvider } from "@aurochs/crypto"
-import type { KeyDirectory, TrustPolicy } from "@aurochs/keys"
+import type { KeyDirectory, Rotated, TrustPolicy } from "@aurochs/keys"
 import type { OutboxId, Storage } from "@aurochs/storage"
 import type { Allow } from "./allow.ts"
 import type {
@@ -12,6 +12,7 @@ import type {
   ObserverContext,
   ReplyContext,
 } from "./context.ts"
+import type { KeyEvent, KeyEventHandler } from "./key-event.ts"
 import type { Logger } from "./logger.ts"
 
 /** What a bot is made of. */
@@ -34,6 +35,16 @@ export interface BotOptions {
    * answered that there is no key, and of whom none was ever known; each such message is marked.
    */
   readonly encryption?: "require" | "opportunistic" | undefined
+  /**
+   * True: trust messages are sent and honoured (XEP-0434, XEP-0450). What a key that was verified says of its owner's
+   * other keys then counts like the operator's own word. False by default.
+   */
+  readonly trustMessages?: boolean | undefined
+  /**
+   * What a contact is told, once for each key, when a new key of theirs is quarantined: sealed to the keys that were
+   * trusted before. Undefined, by default: nothing.
+   */
+  readonly keyNotice?: ((event: KeyEvent) => string | undefined) | undefined
   /**
    * True: no other process sends for this account, so what a crash left half-sent is taken up at the start. False (by
    * default): it is taken up when its lease has run out, two minutes after the crash.
@@ -101,6 +112,8 @@ export interface Bot<C extends object = Context> {
   use<Added extends object = Record<never, never>>(middleware: Middleware<C, Added>): Bot<C & Added>
   /** Takes the place of the default error boundary, which logs. The message counts as handled either way. */
   catch(boundary: ErrorBoundary<Context>): Bot<C>
+  /** Told of each change of an account's keys, contacts' and one's own. */
+  onKeys(handler: KeyEventHandler): Bot<C>
   /** Runs once: the own key is announced and the server is there. */
   onReady(handler: (status: BotStatus) => unknown): Bot<C>
   /**
@@ -120,6 +133,24 @@ export interface Bot<C extends object = Context> {
    *   going on pointless; never `ABORTED` and never a passing failure of the network
    */
   run(options?: CallOptions): Promise<void>
+  /**
+   * Says of a contact's key that its fingerprint was compared with its owner (`verified`), or that it is never to be
+   * used (`distrusted`); `none` takes that back. What waits for it goes on. Before the bot is ready this waits.
+   *
+   * @throws {AurochsError} `NO_USABLE_KEY` if the key is not known, `STORAGE`, `ABORTED`
+   */
+  trust(owner: BareJid, fingerprint: Fingerprint, approval: KnownKey["approval"], options?: CallOptions): Promise<void>
+  /**
+   * Begins to use a new key, announced beside the old one and certified by it; see `rotateKey` of `@aurochs/keys`. The
+   * bot goes on meanwhile, and retires the old key by itself when the overlap is over.
+   *
+   * @param options.overlapMs how long both are announced, in milliseconds; 30 days by default
+   * @param options.expiresInMs of the new key; never by default
+   * @throws {AurochsError} as `rotateKey`: run it again
+   */
+  rotateKey(
+    options?: CallOptions & { readonly overlapMs?: number | undefined; readonly expiresInMs?: number | undefined },
+  ): Promise<Rotated>
   /** @throws {AurochsError} `STORAGE`: the outbox could not be asked; `ABORTED` */
   status(options?: CallOptions): Promise<BotStatus>
 }

@@ -15,6 +15,7 @@ import {
   lastReadAt,
   lookupDelayMs,
   type Missing,
+  type Refreshed,
   refreshKeys,
 } from "@aurochs/keys"
 import { type OwnKeys, ownCertificates } from "./own-keys.ts"
@@ -68,7 +69,11 @@ interface Remembered {
  * @param own the account's own keys: what is sent to the account itself goes to them only (R4)
  * @param onChanged told after each reading that changed something
  */
-export function contactKeys(parts: Parts, own: () => OwnKeys, onChanged: (owner: BareJid) => void): ContactKeys {
+export function contactKeys(
+  parts: Parts,
+  own: () => OwnKeys,
+  onChanged: (owner: BareJid, refreshed: Refreshed) => Promise<void>,
+): ContactKeys {
   const { account, storage, directory, provider, clock, log } = parts
   const remembered = new Map<BareJid, Remembered>()
   const named = new Map<BareJid, string>()
@@ -111,7 +116,7 @@ export function contactKeys(parts: Parts, own: () => OwnKeys, onChanged: (owner:
         owner,
         changes: result.changed.map(({ kind, fingerprint }) => `${kind} ${fingerprint}`),
       })
-      onChanged(owner)
+      await onChanged(owner, result)
     }
     return isChanged
   }

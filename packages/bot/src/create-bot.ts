@@ -1,10 +1,11 @@
-import { AurochsError, cryptoRandom, systemClock } from "@aurochs/core"
-import { pepDirectory } from "@aurochs/keys"
-import type { OutboxId } from "@aurochs/storage"
+import { AurochsError, bareJid, cryptoRandom, systemClock } from "@aurochs/core"
+import { authenticatedKeys, pepDirectory } from "@aurochs/keys"
+import type { OutboxId, Storage } from "@aurochs/storage"
 import { createBell } from "./bell.ts"
 import type { Bot, BotOptions, BotStatus, CommandOptions, OutgoingText } from "./bot.ts"
 import type { Context, Handler } from "./context.ts"
 import { addCommand, createRegistry } from "./handlers.ts"
+import type { KeyEvent, KeyEventHandler } from "./key-event.ts"
 import { createLink } from "./link.ts"
 import { consoleLogger } from "./logger.ts"
 import type { AnyMiddleware } from "./middleware.ts"
@@ -12,7 +13,9 @@ import { createOutgoing } from "./outgoing.ts"
 import { ownKeyKeeper } from "./own-key.ts"
 import type { OwnKeys } from "./own-keys.ts"
 import { type Parts, trustForPeer } from "./parts.ts"
+import { describeError } from "./retrying.ts"
 import { runBot } from "./run.ts"
+import type { Trusting } from "./trusting.ts"
 
 /**
  * Makes a bot: it sends and answers encrypted messages (XEP-0374), keeps what it has to send and what it received on
@@ -23,6 +26,7 @@ import { runBot } from "./run.ts"
 export function createBot(options: BotOptions): Bot<Context> {
   const prefix = checkedPrefix(options.commandPrefix ?? "!")
   const registry = createRegistry()
+  const random = options.random ?? cryptoRandom()
   const log = options.log ?? consoleLogger()
   const clock = options.clock ?? systemClock()
   const { transport, provider } = options
@@ -40,21 +44,49 @@ export function createBot(options: BotOptions): Bot<Context> {
   let made: Promise<Parts> | undefined
 
   const parts = (): Promise<Parts> => {
-    made ??= (async () => ({
-      account: transport.account,
-      transport,
-      provider,
-      storage: await options.storage,
-      directory: options.directory ?? pepDirectory({ transport, provider, clock }),
-      trustFor: trustForPeer(options.trust),
-      encryption: options.encryption ?? "require",
-      log,
-      clock,
-      random: options.random ?? cryptoRandom(),
-    }))()
+    made ??= (async () => {
+      const storage = await options.storage
+      const trusted = trustedKeys(storage)
+      return {
+        account: transport.account,
+        transport,
+        provider,
+        storage: { ...storage, keys: trusted },
+        trusted,
+        directory: options.directory ?? pepDirectory({ transport, provider, clock }),
+        trustFor: trustForPeer(options.trust),
+        encryption: options.encryption ?? "require",
+        log,
+        clock,
+        random,
+      }
+    })()
     return made
   }
-  const keeper = ownKeyKeeper(parts, options)
+  const trustedKeys = ({ keys, state }: Storage) => {
+    const own = async () => {
+      const held = await keeper.held()
+      return { current: held?.current, all: held?.all ?? [] }
+    }
+    return authenticatedKeys({ account: transport.account, keys, state, provider, own, clock, random })
+  }
+  const keyHandlers: KeyEventHandler[] = []
+  const keeper = ownKeyKeeper(parts, options, (foreign) => {
+    for (const fingerprint of foreign) {
+      const event: KeyEvent = { owner: transport.account, fingerprint, kind: "key-quarantined" }
+      for (const handler of keyHandlers) void guarded(() => handler(event))
+    }
+  })
+  const guarded = async (work: () => unknown) => {
+    try {
+      await work()
+    } catch (error) {
+      log.error("a handler of key events failed", describeError(error))
+    }
+  }
+  const trusting = Promise.withResolvers<Trusting>()
+  // Nobody may be waiting for it.
+  trusting.promise.catch(() => {})
 
   const enqueue = async (messages: readonly OutgoingText[], call?: { signal?: AbortSignal | undefined }) => {
     const signal = call?.signal
@@ -101,6 +133,10 @@ export function createBot(options: BotOptions): Bot<Context> {
       registry.boundary = boundary
       return bot
     },
+    onKeys(handler) {
+      keyHandlers.push(handler)
+      return bot
+    },
     onReady(handler) {
       readyHandlers.push(handler)
       return bot
@@ -110,6 +146,14 @@ export function createBot(options: BotOptions): Bot<Context> {
       return id as OutboxId
     },
     sendAll: enqueue,
+    async trust(owner, fingerprint, approval, call) {
+      const ready = await orAborted(trusting.promise, call?.signal)
+      await ready.decide(bareJid(owner), fingerprint, approval, call)
+    },
+    async rotateKey(call) {
+      await orAborted(ownReady.promise, call?.signal)
+      return keeper.rotate({ ...call })
+    },
     async run(call) {
       if (isStarted) throw new AurochsError("CONFIGURATION", "a bot runs once; make another one", { field: "run" })
       isStarted = true
@@ -126,6 +170,8 @@ export function createBot(options: BotOptions): Bot<Context> {
           prefix,
           options,
           signal: call?.signal,
+          keyHandlers,
+          onTrusting: trusting.resolve,
           onReady: async (own) => {
             ownReady.resolve(own)
             const now = await status()
@@ -134,7 +180,9 @@ export function createBot(options: BotOptions): Bot<Context> {
         })
       } finally {
         link.down()
-        ownReady.reject(new AurochsError("CONFIGURATION", "the bot ended before it had a key", { field: "ownKey" }))
+        const ended = new AurochsError("CONFIGURATION", "the bot ended before it had a key", { field: "ownKey" })
+        ownReady.reject(ended)
+        trusting.reject(ended)
         await keeper.dispose()
         if (options.dispose !== false) {
           // The transport first: it may still have something to keep.

@@ -1,5 +1,5 @@
 import { type BareJid, type Delivery, isAurochsError, type Via } from "@aurochs/core"
-import { carriesMessage, type Incoming, openpgpBytesOf, peerOf } from "@aurochs/message"
+import { carriesMessage, type Incoming, openpgpBytesOf, peerOf, type Secure } from "@aurochs/message"
 import type { ArchiveEntry, ArchiveId, EntryVerdict } from "@aurochs/storage"
 import type { ContactKeys } from "./contact-keys.ts"
 import { handle, type Registry } from "./handlers.ts"
@@ -28,6 +28,8 @@ export interface IncomingOptions {
   readonly bound: ReplyBound
   readonly prefix: string
   readonly lanes: Lanes
+  /** Told of each secure message before its handlers are. */
+  readonly onSecure: (message: Secure) => Promise<void>
   /** Begin nothing new. */
   readonly stop: AbortSignal
   /** Give up what is under way. */
@@ -125,6 +127,7 @@ export function createIncomings(options: IncomingOptions): Incomings {
     const stranger = verdict.outcome !== "secure" && (await isStranger(task))
     await setVerdict(task.id, { ...verdict, stranger })
     report(task, message)
+    if (message.kind === "secure") await again("trust", () => options.onSecure(message), ATTEMPTS)
     await runHandlers(task, message)
     await markHandled(task.id)
     if (stranger) await archive.boundStrangers(account, STRANGERS)
@@ -139,6 +142,7 @@ export function createIncomings(options: IncomingOptions): Incomings {
     const verdict = verdictOf(message)
     if (verdict.outcome === before.outcome && verdict.reason === before.reason) return
     report(task, message)
+    if (message.kind === "secure") await again("trust", () => options.onSecure(message), ATTEMPTS)
     await runHandlers(task, message)
     await setVerdict(task.id, { ...verdict, stranger: verdict.outcome === "secure" ? false : before.stranger })
   }

@@ -13,4 +13,5 @@ export type {
   SecureText,
 } from "./context.ts"
 export { createBot } from "./create-bot.ts"
+export type { KeyEvent, KeyEventHandler } from "./key-event.ts"
 export { consoleLogger, type Logger, silentLogger } from "./logger.ts"

@@ -1,4 +1,4 @@
-import { type BareJid, bareJid, type CallOptions, randomId } from "@aurochs/core"
+import { type BareJid, bareJid, type CallOptions, randomId, type XmlElement } from "@aurochs/core"
 import { textBody } from "@aurochs/message"
 import type { OutboxId } from "@aurochs/storage"
 import type { OutgoingText } from "./bot.ts"
@@ -9,13 +9,14 @@ import { sealEntry } from "./sealed-entry.ts"
 /** Puts messages into the outbox. */
 export interface Outgoing {
   /** All or none; durable when it resolves. */
-  enqueue(messages: readonly QueuedText[], options?: CallOptions): Promise<OutboxId[]>
+  enqueue(messages: readonly QueuedMessage[], options?: CallOptions): Promise<OutboxId[]>
 }
 
-/** A text and whether it may ever leave in plaintext. */
-export interface QueuedText extends OutgoingText {
-  readonly encryptedOnly: boolean
-}
+/** A text, or another payload, and whether it may ever leave in plaintext. */
+export type QueuedMessage = Omit<OutgoingText, "body"> & { readonly encryptedOnly: boolean } & (
+    | { readonly body: string }
+    | { readonly payload: readonly XmlElement[] }
+  )
 
 /** @param onQueued told when there is something to send */
 export function createOutgoing(parts: Parts, own: () => OwnKeys, onQueued: () => void): Outgoing {
@@ -31,7 +32,7 @@ export function createOutgoing(parts: Parts, own: () => OwnKeys, onQueued: () =>
         const key = message.key ?? `random:${randomId(random)}`
         const { encryptedOnly } = message
         const sealed = await sealEntry(
-          { recipient, key, payload: [textBody(message.body)], encryptedOnly },
+          { recipient, key, payload: "payload" in message ? message.payload : [textBody(message.body)], encryptedOnly },
           { account, provider, ownKey, now: enqueuedAt, signal: options?.signal },
         )
         entries.push({ account, recipient, key, sealed, enqueuedAt })

@@ -1,8 +1,16 @@
-import { type CallOptions, isAurochsError, throwIfAborted } from "@aurochs/core"
-import type { SecretKey } from "@aurochs/crypto"
-import { checkOwnKey, findUserId, prepareOwnKey } from "@aurochs/keys"
+import { type CallOptions, type Fingerprint, isAurochsError, throwIfAborted } from "@aurochs/core"
+import {
+  checkOwnKey,
+  endDueRotation,
+  type LifeOptions,
+  loadOwnKeys,
+  prepareOwnKey,
+  type Rotated,
+  rotateKey,
+} from "@aurochs/keys"
 import type { Bell } from "./bell.ts"
 import type { BotOptions } from "./bot.ts"
+import type { Logger } from "./logger.ts"
 import type { OwnKeys } from "./own-keys.ts"
 import type { Parts } from "./parts.ts"
 import { describeError } from "./retrying.ts"
@@ -20,7 +28,14 @@ export interface OwnKeyKeeper {
   held(): Promise<OwnKeys | undefined>
   /** Compares with the account's list, announces, creates (R47, R48); tries again while the network is away. */
   prepare(bell: Bell, options?: CallOptions): Promise<OwnKeys>
-  /** Looks after the list until aborted: merges the key back when it is gone, with back-off (attack A33). */
+  /** Begins to use a new key, see `rotateKey`. */
+  rotate(options: CallOptions & { overlapMs?: number | undefined; expiresInMs?: number | undefined }): Promise<Rotated>
+  /**
+   * Looks after the list until aborted: merges the key back when it is gone, with back-off (attack A33), takes up keys
+   * that a command put into the store, and ends a rotation when it is due.
+   *
+   * @throws {AurochsError} `NO_USABLE_KEY`: the key in use was revoked or has expired, and there is no other
+   */
   watch(bell: Bell, options?: CallOptions): Promise<void>
   /** Forgets all handles. */
   dispose(): Promise<void>
@@ -30,11 +45,15 @@ export interface OwnKeyKeeper {
 export function ownKeyKeeper(
   parts: () => Promise<Parts>,
   options: Pick<BotOptions, "ownKey" | "passphrase">,
+  onForeign: (fingerprints: readonly Fingerprint[]) => void = () => {},
 ): OwnKeyKeeper {
   const handles: AsyncDisposable[] = []
   let ready: OwnKeys | undefined
   let passphrase: Promise<Uint8Array | "none"> | undefined
   let loading: Promise<OwnKeys | undefined> | undefined
+  /** Copies in the secret store when they were last read: they only ever become more. */
+  let copies = 0
+  const named = new Set<Fingerprint>()
 
   // Asked once: it may be a person who is asked.
   const askOnce = () => {
@@ -42,22 +61,50 @@ export function ownKeyKeeper(
     return passphrase
   }
 
+  const life = async (call?: CallOptions): Promise<LifeOptions> => {
+    const { account, provider, storage, directory, clock } = await parts()
+    const { secrets, state, audit } = storage
+    return { account, provider, secrets, state, audit, directory, clock, passphrase: askOnce, signal: call?.signal }
+  }
+
   const load = async (): Promise<OwnKeys | undefined> => {
-    const { storage, account, provider, clock } = await parts()
-    const secrets = await storage.secrets.load(account)
-    if (secrets.length === 0) return undefined
-    const phrase = await askOnce()
-    const all: SecretKey[] = []
-    for (const secret of secrets) {
-      all.push(...(await provider.importSecret(secret, { passphrase: phrase === "none" ? undefined : phrase })))
-    }
-    handles.push(...all)
-    let current: SecretKey | undefined
-    for (const key of all) {
-      const info = await provider.inspect(key.certificate.bytes, { now: clock.now() })
-      if (info.canSign && info.canEncrypt && findUserId(info, account) !== undefined) current = key
-    }
-    return current && { current, all }
+    const o = await life()
+    if ((await o.secrets.load(o.account)).length === 0) return undefined
+    const { keys, current } = await loadOwnKeys(o)
+    handles.push(...keys)
+    return current && { current, all: keys }
+  }
+
+  /** Compares with the list, announces, creates: what `prepareOwnKey` decides. */
+  const settle = async (call?: CallOptions): Promise<OwnKeys> => {
+    const { storage, account, log } = await parts()
+    const before = (await storage.secrets.load(account, call)).length
+    const own = await prepareOwnKey({ ...(await life(call)), durable: storage.durable, ownKey: options.ownKey })
+    handles.push(own)
+    copies = own.done === "created" ? (await storage.secrets.load(account, call)).length : before
+    ready = { current: own.current, all: own.keys }
+    log.info("own key ready", { fingerprint: own.current.certificate.fingerprint, done: own.done })
+    nameForeign(own.foreign, log)
+    return ready
+  }
+
+  const nameForeign = (foreign: readonly Fingerprint[], log: Logger) => {
+    if (foreign.length > 0) log.warn("the own key list names keys of others", { foreign })
+    const unnamed = foreign.filter((one) => !named.has(one))
+    for (const one of unnamed) named.add(one)
+    if (unnamed.length > 0) onForeign(unnamed)
+  }
+
+  const reload = async (call?: CallOptions): Promise<boolean> => {
+    const { storage, account, log, trusted } = await parts()
+    if (ready === undefined || (await storage.secrets.load(account, call)).length === copies) return false
+    const before = ready.current.certificate.fingerprint
+    const { current } = await settle(call)
+    // What was sealed to the old key only is sealed to the new one before the old one may be gone.
+    await trusted.ownKeyChanged(call)
+    const { fingerprint } = current.certificate
+    if (fingerprint !== before) log.info("another own key is in use", { from: before, to: fingerprint })
+    return true
   }
 
   return {
@@ -79,28 +126,11 @@ export function ownKeyKeeper(
     },
 
     async prepare(bell, call) {
-      const { account, provider, storage, directory, clock, log } = await parts()
+      const { clock, log } = await parts()
       for (;;) {
         throwIfAborted(call)
         try {
-          const own = await prepareOwnKey({
-            account,
-            provider,
-            secrets: storage.secrets,
-            state: storage.state,
-            audit: storage.audit,
-            directory,
-            clock,
-            durable: storage.durable,
-            ownKey: options.ownKey,
-            passphrase: askOnce,
-            signal: call?.signal,
-          })
-          handles.push(own)
-          ready = { current: own.current, all: own.keys }
-          log.info("own key ready", { fingerprint: own.current.certificate.fingerprint, done: own.done })
-          if (own.foreign.length > 0) log.warn("the own key list names keys of others", { foreign: own.foreign })
-          return ready
+          return await settle(call)
         } catch (error) {
           throwIfAborted(call)
           if (!isPassing(error)) throw error
@@ -110,23 +140,31 @@ export function ownKeyKeeper(
       }
     },
 
+    async rotate(o) {
+      const rotated = await rotateKey({ ...(await life(o)), overlapMs: o.overlapMs, expiresInMs: o.expiresInMs })
+      await reload(o)
+      return rotated
+    },
+
     async watch(bell, call) {
-      const { account, provider, storage, directory, clock, log } = await parts()
+      const { clock, log } = await parts()
       let waitMs = CHECK_MS
       while (!call?.signal?.aborted) {
         await bell.wait(waitMs, clock, call)
         waitMs = CHECK_MS
         if (ready === undefined || call?.signal?.aborted) continue
         try {
-          const place = { account, directory, provider, state: storage.state, audit: storage.audit, clock }
-          const check = await checkOwnKey({ ...place, held: [ready.current], signal: call?.signal })
-          const ours = new Set(ready.all.map((key) => key.certificate.fingerprint))
-          const foreign = check.foreign.filter((one) => !ours.has(one))
+          // A command beside the bot may have rotated, revoked or renewed it.
+          await reload(call)
+          const o = await life(call)
+          await endDueRotation(o)
+          const check = await checkOwnKey({ ...o, held: [ready.current], all: ready.all })
           if (check.kind !== "listed") log.warn("the own key was not in the list", { now: check.kind })
-          if (foreign.length > 0) log.warn("the own key list names keys of others", { foreign })
+          nameForeign(check.foreign, log)
           if (check.retryAt !== undefined) waitMs = Math.max(1000, check.retryAt.getTime() - clock.now().getTime())
         } catch (error) {
           if (call?.signal?.aborted) return
+          if (isAurochsError(error, "NO_USABLE_KEY")) throw error
           log.warn("the own key list could not be read", describeError(error))
           waitMs = RETRY_MS
         }

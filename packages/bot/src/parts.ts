@@ -1,6 +1,6 @@
 import type { BareJid, Clock, Random, Transport } from "@aurochs/core"
 import type { CryptoProvider } from "@aurochs/crypto"
-import { blindBeforeVerification, type KeyDirectory, type TrustPolicy } from "@aurochs/keys"
+import { type AuthenticatedKeys, blindBeforeVerification, type KeyDirectory, type TrustPolicy } from "@aurochs/keys"
 import type { AuditEvent, Storage } from "@aurochs/storage"
 import type { BotOptions } from "./bot.ts"
 import type { Logger } from "./logger.ts"
@@ -10,7 +10,10 @@ export interface Parts {
   readonly account: BareJid
   readonly transport: Transport
   readonly provider: CryptoProvider
+  /** Its `keys` are {@link Parts.trusted}. */
   readonly storage: Storage
+  /** Keys of contacts with trust records that nobody else can write. */
+  readonly trusted: AuthenticatedKeys
   readonly directory: KeyDirectory
   /** The policy for a contact; for one's own account use the one of `OwnKeys`. */
   readonly trustFor: (peer: BareJid) => TrustPolicy

@@ -1,4 +1,4 @@
-import { AurochsError, aborted, isAurochsError, type Session } from "@aurochs/core"
+import { AurochsError, aborted, type BareJid, isAurochsError, type Session } from "@aurochs/core"
 import { namespaces, publicKeysNode } from "@aurochs/xml"
 import type { Bell } from "./bell.ts"
 import type { BotOptions } from "./bot.ts"
@@ -8,6 +8,8 @@ import { drain } from "./drain.ts"
 import type { Registry } from "./handlers.ts"
 import { createIncomings, type Incomings } from "./incoming.ts"
 import { followKeyChanges } from "./key-changes.ts"
+import type { KeyEventHandler } from "./key-event.ts"
+import { keyEventsOf, tellKeyEvents } from "./key-events.ts"
 import { createLanes } from "./lanes.ts"
 import { type LateKeys, lateKeys } from "./late-keys.ts"
 import type { Link } from "./link.ts"
@@ -17,6 +19,7 @@ import type { OwnKeys } from "./own-keys.ts"
 import type { Parts } from "./parts.ts"
 import { replyBound } from "./replies.ts"
 import { describeError, retrying } from "./retrying.ts"
+import { createTrusting, type Trusting } from "./trusting.ts"
 
 /** Messages that may wait for their handlers before the transport is slowed down. */
 const MAX_QUEUED = 64
@@ -33,6 +36,9 @@ export interface RunOptions {
   readonly options: BotOptions
   readonly signal?: AbortSignal | undefined
   readonly onReady: (own: OwnKeys) => Promise<void>
+  readonly keyHandlers: readonly KeyEventHandler[]
+  /** Given once, when contacts' keys can be decided about. */
+  readonly onTrusting: (trusting: Trusting) => void
 }
 
 /**
@@ -116,10 +122,30 @@ async function live(
     return own
   }
   let late: LateKeys | undefined
-  const contacts = contactKeys(parts, currentOwn, (owner) => {
+  const outgoing = createOutgoing(parts, currentOwn, outboxBell.ring)
+  const decided = (owner: BareJid) => {
     void wake(owner)
     void late?.changed(owner, { signal: stop })
+  }
+  const trusting = createTrusting({
+    parts,
+    own: currentOwn,
+    outgoing,
+    trustMessages: options.trustMessages ?? false,
+    onDecided: decided,
   })
+  const contacts = contactKeys(parts, currentOwn, async (owner, refreshed) => {
+    decided(owner)
+    try {
+      await trusting.reconsider({ signal: stop })
+      const { events, judged } = await keyEventsOf(parts, owner, refreshed, { signal: stop })
+      const tell = { handlers: run.keyHandlers, outgoing, notice: options.keyNotice, signal: stop }
+      await tellKeyEvents(parts, events, judged, tell)
+    } catch (error) {
+      if (!stop.aborted) parts.log.error("key events", describeError(error))
+    }
+  })
+  run.onTrusting(trusting)
   const wake = async (owner: string) => {
     try {
       await parts.storage.outbox.wake(parts.account, { recipient: owner })
@@ -132,7 +158,8 @@ async function live(
     parts,
     own: currentOwn,
     contacts,
-    outgoing: createOutgoing(parts, currentOwn, outboxBell.ring),
+    outgoing,
+    onSecure: (message) => trusting.heard(message, { signal: hardStop }),
     registry: run.registry,
     bound: replyBound(parts.clock, options.maxRepliesPerMinute ?? 30),
     prefix: run.prefix,

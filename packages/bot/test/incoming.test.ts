@@ -316,7 +316,7 @@ describe("keys that are not there", () => {
     await juliet.say(botJid, bot.certificate, "first")
     await quiet(bot, 1)
     const [known] = await Array.fromAsync(bot.storage.keys.keysOf(juliet.jid))
-    await bot.storage.keys.put({ ...(known as KnownKey), approval: "verified" })
+    await bot.bot.trust(juliet.jid, (known as KnownKey).fingerprint, "verified")
     const forged = await createPeer(world, "juliet")
     await forged.say(botJid, bot.certificate, "I am juliet, too")
     await quiet(bot, 2)

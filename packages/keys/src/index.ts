@@ -24,7 +24,7 @@ export { type Changed, type RevocationReason, renewKey, revokeKey, revokeWithCer
 export { DEFAULT_OVERLAP_MS, endDueRotation, type Rotated, retireKey, rotateKey } from "./life/rotate.ts"
 export { type Rotation, rotationOf } from "./life/rotation.ts"
 export { type Advice, type KeyStatus, keyStatus, type OwnKeyStatus, type Presence } from "./life/status.ts"
-export { type OwnKey, type OwnKeyOptions, ownKnownKeys, prepareOwnKey } from "./own-key.ts"
+export { loadOwnKeys, type OwnKey, type OwnKeyOptions, ownKnownKeys, prepareOwnKey } from "./own-key.ts"
 export { type OwnKeyAction, type OwnKeyFacts, ownKeyAtStart } from "./own-key-decision.ts"
 export { announceOwnKey, type CheckOptions, checkOwnKey, type OwnKeyCheck } from "./own-list.ts"
 export { type OwnSecretsOptions, type Passphrase, revocationStateKey } from "./own-secrets.ts"

@@ -110,6 +110,25 @@ function refusal(
   return new AurochsError("NO_USABLE_KEY", message, { owner: account, leftOut })
 }
 
+/**
+ * The own keys that are here, without a look at the account's list: enough to seal what is queued.
+ *
+ * @returns handles, which the caller disposes; `current`: the newest that may be in use
+ * @throws {AurochsError} `KEY_LOCKED`, `CANNOT_DECRYPT` (`bad-passphrase`), `BAD_DATA`, `STORAGE`
+ */
+export async function loadOwnKeys(
+  o: OwnSecretsOptions,
+): Promise<{ readonly keys: readonly SecretKey[]; readonly current: SecretKey | undefined }> {
+  const keys = await loadSecrets(o, (await o.passphrase?.()) ?? "none")
+  const now = o.clock.now()
+  let current: SecretKey | undefined
+  for (const key of keys) {
+    const info = await o.provider.inspect(key.certificate.bytes, { now, signal: o.signal })
+    if (unusableBecause(info, o.account, now) === undefined) current = key
+  }
+  return { keys, current }
+}
+
 /** The keys that may be in use. If there are keys and none may, that is the one thing to tell. */
 async function usableOf(keys: readonly SecretKey[], o: OwnKeyOptions): Promise<SecretKey[]> {
   const now = o.clock.now()
