@@ -19,8 +19,8 @@ function setUp(behaviour: PepBehaviour = {}) {
   return {
     service,
     node: () => service.node(juliet, secretKeyNode),
-    backUp: (recreate = false, made: readonly Made[] = [one, two]) =>
-      backUpKeys({ ...base, keys: made.map(({ key }) => key), random, clock, recreate }),
+    backUp: (recreate = false, made: readonly Made[] = [one, two], unannounced = false) =>
+      backUpKeys({ ...base, keys: made.map(({ key }) => key), random, clock, recreate, unannounced }),
     restore: (code: string) => restoreKeys({ ...base, code }),
     remove: () => removeBackup(base),
     asked: () => service.asked.filter(({ node }) => node === secretKeyNode).map(({ action }) => action),
@@ -128,6 +128,14 @@ describe("storing", () => {
       expect(await t.backUp()).toEqual({ kind: "refused", because: "no-whitelist" })
       expect(t.asked()).toEqual([])
     }
+  })
+
+  test("R36: on demand it goes on without the announcement, and looks at the node all the same", async () => {
+    const t = setUp({ features: [] })
+    expect(await t.backUp(false, [one], true)).toMatchObject({ kind: "stored", warnings: ["not-persistent"] })
+    const open = setUp({ features: [] })
+    open.service.put(juliet, secretKeyNode, [], { "pubsub#access_model": "open" })
+    expect(await open.backUp(false, [one], true)).toMatchObject({ kind: "refused", because: "not-whitelist" })
   })
 
   test("R37: without persistent-items there is a warning", async () => {

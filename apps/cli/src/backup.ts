@@ -18,7 +18,7 @@ import { keepFitting, loadKeys, protection, secretKeys } from "./own-keys.ts"
 import { accountFor, openWorld } from "./world.ts"
 
 type BackupOptions = NetworkOptions &
-  PassphraseOptions & { key?: string[] | undefined; recreate: boolean; remove: boolean }
+  PassphraseOptions & { key?: string[] | undefined; recreate: boolean; unannounced: boolean; remove: boolean }
 type RestoreOptions = NetworkOptions & PassphraseOptions & CodeOptions & { jid?: string | undefined }
 
 /** `aurochs key backup`, `aurochs key restore` */
@@ -34,6 +34,11 @@ export function keyBackupCommands<T extends GlobalOptions>(program: Argv<T>): Ar
             type: "boolean",
             default: false,
             describe: "Delete a node that others can read, with what it holds, and make it anew",
+          })
+          .option("unannounced", {
+            type: "boolean",
+            default: false,
+            describe: "Make the node although the server does not say that it can, and look at what came of it",
           })
           .option("remove", { type: "boolean", default: false, describe: "Take the backup off the server instead" }),
       (options) => backup(options),
@@ -71,7 +76,15 @@ async function backup(options: BackupOptions): Promise<void> {
   const { provider, random, clock } = world
   const result = await withProgress(
     "storing the backup",
-    backUpKeys({ transport, provider, keys, random, clock, recreate: options.recreate }),
+    backUpKeys({
+      transport,
+      provider,
+      keys,
+      random,
+      clock,
+      recreate: options.recreate,
+      unannounced: options.unannounced,
+    }),
   )
   if (result.kind === "refused") throw new UsageError(`Nothing was stored: ${refusalText(result)}`)
   for (const _ of result.warnings) remark("the server does not promise to keep the backup over its own restart")
@@ -87,7 +100,7 @@ function refusalText(refusal: NodeRefusal): string {
     case "no-pep":
       return "the server has no PEP service."
     case "no-whitelist":
-      return "the server cannot keep a node to its owner alone (access model whitelist)."
+      return "the server does not say that it can keep a node to its owner alone (access model whitelist). Prosody 0.12 can: --unannounced makes the node and looks at what came of it."
     case "not-whitelist":
       return `the node for it is there, and open to others (${refusal.accessModel}). --recreate makes it anew.`
     case "others":

@@ -91,7 +91,7 @@ async function connected<T>(options: Options, work: (connected: Connected) => Pr
   await using transport = await connect(world, account, options)
   const life = await lifeOf(world, account, options, transport)
   await withProgress(`connecting as ${account}`, online(transport))
-  return work({ world, account, life })
+  return await work({ world, account, life })
 }
 
 async function rotate(options: Options & { overlap: number; expires?: number | undefined }): Promise<void> {

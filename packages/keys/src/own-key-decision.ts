@@ -44,8 +44,8 @@ export type OwnKeyAction =
  * | yes | does not name it | yes | reannounce |
  * | yes | empty | no | announce |
  * | yes | others only | no | refuse: `key announce` |
- * | no | not empty | | refuse: `key import` |
- * | no | empty | yes | refuse: `key import` |
+ * | no | not empty | | refuse: `key import`, `key restore` |
+ * | no | empty | yes | refuse: `key import`, `key restore` |
  * | no | empty | no | create if wanted and the storage is durable, else refuse |
  */
 export function ownKeyAtStart(facts: OwnKeyFacts): OwnKeyAction {
@@ -67,7 +67,7 @@ function withHeldKey({ held, listed, missing, announcedBefore }: OwnKeyFacts): O
     "not-announced",
     `the account's key list names other keys (${listed.join(", ")}) and not the one that is here (${held.join(", ")}). ` +
       "If it is to be used beside them, announce it once: aurochs key announce. " +
-      "If it is not meant to be used, put the announced one here instead: aurochs key import",
+      "If it is not meant to be used, put the announced one here instead: aurochs key import, or aurochs key restore",
   )
 }
 
@@ -76,14 +76,14 @@ function withoutKey({ listed, announcedBefore, ownKey, durable }: OwnKeyFacts): 
     return refuse(
       "secret-not-here",
       `the account announces a key (${listed.join(", ")}) whose secret part is not here. ` +
-        "Bring it here: aurochs key import",
+        "Bring it here: aurochs key import, or aurochs key restore",
     )
   }
   if (announcedBefore.length > 0) {
     return refuse(
       "secret-lost",
       `a key was announced from here before (${announcedBefore.join(", ")}), and its secret part is gone; ` +
-        "another one is not made in silence. Bring it back: aurochs key import",
+        "another one is not made in silence. Bring it back: aurochs key import, or aurochs key restore",
     )
   }
   if (ownKey === "require") {

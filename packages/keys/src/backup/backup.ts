@@ -47,6 +47,8 @@ export const MAX_BACKUP_BYTES = 262_144
  * An earlier backup is replaced, and its code opens nothing any more.
  *
  * @param o.keys every key that the backup is to hold (R40); at least one
+ * @param o.unannounced go on where the server does not announce the access model `whitelist`: the node is made, and
+ * what came of it is looked at as always
  * @param o.recreate delete a node with other settings, with whatever it holds, and make it anew
  * @throws {AurochsError} `UNSUPPORTED` (secret keys do not leave this engine), `BAD_DATA` (no key; `secret-key` with
  * limit: too many), `STANZA_ERROR`, `NETWORK`, `ABORTED`
@@ -57,12 +59,13 @@ export async function backUpKeys(
     readonly random: Random
     readonly clock: Clock
     readonly recreate?: boolean | undefined
+    readonly unannounced?: boolean | undefined
   },
 ): Promise<Backup> {
   const service = serviceOf(o)
   const secrets = secretsOf(o.provider)
   if (o.keys.length === 0) throw new AurochsError("BAD_DATA", "there is no key to back up", { what: "secret-key" })
-  const support = await supportOf(service)
+  const support = await supportOf(service, o.unannounced ?? false)
   if ("because" in support) return { kind: "refused", ...support }
   const refusal = await readyNode(service, support.persistent, o.recreate ?? false)
   if (refusal !== undefined) return { kind: "refused", ...refusal }

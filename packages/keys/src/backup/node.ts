@@ -19,7 +19,7 @@ export interface Service extends CallOptions {
 export type NodeRefusal =
   /** The server has no PEP (XEP-0373 §5.1). */
   | { readonly because: "no-pep" }
-  /** The server does not announce the access model `whitelist` (R36). */
+  /** The server does not announce the access model `whitelist` (R36). Prosody 0.12 has it, and does not say so. */
   | { readonly because: "no-whitelist" }
   /** The node is there with another access model (R38). */
   | { readonly because: "not-whitelist"; readonly accessModel: string }
@@ -39,19 +39,19 @@ const feature = (name: string) => `${namespaces.pubsub}#${name}`
 /**
  * What the server says it can do (XEP-0373 §5.1.1).
  *
+ * @param unannounced go on without the announcement of the access model
  * @returns a refusal, or whether items persist (R37)
  */
-export async function supportOf({
-  transport,
-  account,
-  signal,
-}: Service): Promise<NodeRefusal | { readonly persistent: boolean }> {
+export async function supportOf(
+  { transport, account, signal }: Service,
+  unannounced: boolean,
+): Promise<NodeRefusal | { readonly persistent: boolean }> {
   const query = element("query", namespaces.discoInfo)
   const answer = await transport.request(iq({ type: "get", to: account }, query), { signal })
   const info = discoInfo.read(childElement(answer, "query", namespaces.discoInfo) ?? answer)
   if (!info.identities.some(({ category, type }) => category === "pubsub" && type === "pep"))
     return { because: "no-pep" }
-  if (!info.features.includes(feature("access-whitelist"))) return { because: "no-whitelist" }
+  if (!unannounced && !info.features.includes(feature("access-whitelist"))) return { because: "no-whitelist" }
   return { persistent: info.features.includes(feature("persistent-items")) }
 }
 
