@@ -1,6 +1,6 @@
 // `npm run demo`: an alert becomes an encrypted message in a client that others wrote, and is read back from Postgres.
+// `npm run demo -- --story rotation`: two bots, one of which changes keys while they talk.
 import { setTimeout as sleep } from "node:timers/promises"
-import { withProgress } from "@aurochs/cli-kit"
 import { debianPrograms } from "@aurochs/debian-programs"
 import { removeFolder, temporaryFolder } from "../rig/folder.ts"
 import { GO_SENDXMPP_PACKAGES } from "../rig/gosendxmpp.ts"
@@ -9,16 +9,19 @@ import { eventually } from "../rig/processes.ts"
 import { PROSODY_PACKAGES } from "../rig/prosody.ts"
 import { type Accounts, accountsOn, givenAccounts } from "./accounts.ts"
 import { alertmanagerPayload } from "./payload.ts"
+import { rotationStory } from "./rotation.ts"
+import { quote, say, step } from "./telling.ts"
 
 const keep = process.argv.includes("--keep")
 const startedAt = Date.now()
+const STORIES = { alert, rotation: () => rotationStory(cleanups) } as const
 const ALERT = /4 % of \/var\/lib\/postgresql is left/
 const cleanups: (() => Promise<unknown>)[] = []
 const interrupted = new Promise<void>((resolve) => {
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => resolve())
 })
 
-async function main(): Promise<void> {
+async function alert(): Promise<void> {
   const folder = await temporaryFolder("demo")
   cleanups.push(() => removeFolder(folder))
   const packages = process.env.AUROCHS_SERVICE ? GO_SENDXMPP_PACKAGES : { ...PROSODY_PACKAGES, ...GO_SENDXMPP_PACKAGES }
@@ -65,8 +68,21 @@ async function main(): Promise<void> {
   say("  go-sendxmpp shows the answer, which the bot gives to nobody whose message it could not verify:")
   quote(answer[0])
   await readArchive(bot)
-  say(`Done in ${Math.round((Date.now() - startedAt) / 1000)} s.`)
+  done()
   if (keep) await stayUp(bot, accounts)
+}
+
+function done(): void {
+  say(`Done in ${Math.round((Date.now() - startedAt) / 1000)} s.`)
+}
+
+async function main(): Promise<void> {
+  const at = process.argv.indexOf("--story")
+  const name = at === -1 ? "alert" : (process.argv[at + 1] ?? "")
+  const story = Object.entries(STORIES).find(([one]) => one === name)?.[1]
+  if (story === undefined) throw new Error(`there is no story "${name}"; there are: ${Object.keys(STORIES).join(", ")}`)
+  await story()
+  if (story !== alert) done()
 }
 
 /** The owner reads the alert back: ciphertext in Postgres, the key in the bot's folder. */
@@ -99,21 +115,6 @@ async function stayUp(bot: NotifyBot, accounts: Accounts): Promise<void> {
   if (accounts.profanity) say(`  Profanity:       ${accounts.profanity}`)
   say(`  the archive:     node apps/notify-bot/dist/main.js archive list --config ${bot.configFile}`)
   await interrupted
-}
-
-async function step<T>(text: string, work: Promise<T>): Promise<T> {
-  const before = Date.now()
-  const result = await withProgress(text, work)
-  say(`✓ ${text} (${((Date.now() - before) / 1000).toFixed(1)} s)`)
-  return result
-}
-
-function say(text: string): void {
-  process.stdout.write(`${text}\n`)
-}
-
-function quote(text: string): void {
-  say(text.trimEnd().replace(/^/gm, "    │ "))
 }
 
 try {

@@ -6,7 +6,7 @@ import type { Argv } from "yargs"
 import { loadStoreConfig, type StoreConfig } from "./config.ts"
 import { type ConfigOptions, configFile } from "./options.ts"
 import { standardOutput } from "./output.ts"
-import { archiveReader } from "./reading.ts"
+import { archiveReader, type KeyNow } from "./reading.ts"
 import { openStores } from "./stores.ts"
 
 interface QueryOptions extends ConfigOptions {
@@ -68,7 +68,7 @@ async function search(options: QueryOptions & { text?: string | undefined }): Pr
   const wanted = options.text?.toLowerCase()
   let found = 0
   for await (const entry of stores.storage.archive.read({ ...query(config, options), limit: undefined })) {
-    const body = bodyOf(await reader.read(entry))
+    const body = bodyOf((await reader.read(entry)).message)
     if (wanted !== undefined && !body?.toLowerCase().includes(wanted)) continue
     const text = options.json ? JSON.stringify({ ...summary(entry), body }) : `${summaryLine(entry)}\n${indented(body)}`
     if ((await output.line(text)) === "closed" || ++found >= options.limit) return
@@ -83,14 +83,26 @@ async function show(options: ConfigOptions & { id: string }): Promise<void> {
   if (entry === undefined)
     throw new UsageError(`There is no message ${options.id}; aurochs-notify archive list shows what there is.`)
   const reader = await archiveReader(config, stores.storage)
-  const message = await reader.read(entry)
+  const { message, signer, openedWith } = await reader.read(entry)
   const body = bodyOf(message)
   const signedBy = message?.kind === "secure" ? message.signedBy : undefined
   const why = message?.kind === "rejected" ? message.check : message?.kind === "unverified" ? message.reason : undefined
   const now = message?.kind
-  const text = `${summaryLine(entry)}\nnow: ${now ?? "nothing"}${why ? ` (${why})` : ""}${signedBy ? `, signed by ${signedBy}` : ""}\n${indented(body)}`
-  await output.line(options.json ? JSON.stringify({ ...summary(entry), now, why, body, signedBy }) : text)
+  const keys = [...keyLine("signed by", signer), ...keyLine("opened with", openedWith)]
+  const text = [summaryLine(entry), `now: ${now ?? "nothing"}${why ? ` (${why})` : ""}`, ...keys, indented(body)].join(
+    "\n",
+  )
+  const data = { ...summary(entry), now, why, body, signedBy, signer, openedWith }
+  await output.line(options.json ? JSON.stringify(data) : text)
   if (message?.kind === "rejected" || message?.kind === "unverified") setExitCode(exitCodes.notVerified)
+}
+
+/** Under which key, and what is known about it today. */
+function keyLine(what: string, key: KeyNow | undefined): string[] {
+  if (key === undefined) return []
+  const { fingerprint, state, since, decision } = key
+  const standing = state === "valid" ? "valid today" : `${state} since ${since?.toISOString()}`
+  return [`${what} ${fingerprint}, ${standing}; ${decision.level}, because ${decision.because}`]
 }
 
 function bodyOf(message: Incoming | undefined): string | undefined {

@@ -1,7 +1,6 @@
-import { type Bot, createBot } from "@aurochs/bot"
-import { type BareJid, isAurochsError, throwIfAborted } from "@aurochs/core"
+import { type Bot, createBot, type KeyEvent } from "@aurochs/bot"
+import { type BareJid, formatFingerprint, isAurochsError, throwIfAborted } from "@aurochs/core"
 import { openpgpjs } from "@aurochs/crypto-openpgpjs"
-import { pinned, type TrustPolicy, tofu } from "@aurochs/keys"
 import { soleUser } from "@aurochs/storage-postgres"
 import { xmpp } from "@aurochs/xmpp"
 import { type Logger, pino } from "pino"
@@ -10,8 +9,10 @@ import { makeFolder } from "./folder.ts"
 import { listen } from "./listening.ts"
 import { logConnection, reasonOf } from "./logging.ts"
 import { messagesFor } from "./notify.ts"
+import { passphraseOf } from "./own-keys.ts"
 import { lockService } from "./service-lock.ts"
 import { openStores } from "./stores.ts"
+import { trustFor } from "./trust-for.ts"
 import { webhook } from "./webhook.ts"
 
 /** Longest wait for the database in `/healthz`; milliseconds. */
@@ -47,13 +48,15 @@ export async function serve(config: Config, signal: AbortSignal): Promise<void> 
     provider: openpgpjs(),
     storage: stores.storage,
     ownKey: config.key.create ? "create" : "require",
-    passphrase: () => (config.key.passphrase === undefined ? "none" : new TextEncoder().encode(config.key.passphrase)),
+    passphrase: () => passphraseOf(config),
     trust: trustFor(config),
     log: adapt(log),
+    keyNotice: (event) => keyNotice(config, event),
     dispose: false,
     // The lock on the folder is not enough: a database of the operator's own may have a service on another machine.
     exclusive: sole !== undefined,
   })
+  bot.onKeys((event) => log.info({ ...event }, "keys of a contact changed"))
   bot.text((ctx) => ctx.reply(answer(config, ctx.message.peer)))
   // The bot goes on until nobody posts any more: it holds the keys that seal what is posted.
   const ending = new AbortController()
@@ -78,12 +81,10 @@ function aborted(signal: AbortSignal): Promise<void> {
   })
 }
 
-/** Fingerprints in the configuration bind; everybody else is trusted on first use. */
-export function trustFor(config: Pick<Config, "recipients">): (peer: BareJid) => TrustPolicy {
-  return (peer) => {
-    const fingerprints = config.recipients.find((recipient) => recipient.jid === peer)?.fingerprints
-    return fingerprints === undefined ? tofu() : pinned(fingerprints)
-  }
+/** What a recipient is told, once, when the account's list has a key that nobody vouches for (attack A5). */
+function keyNotice(config: Config, { owner, fingerprint }: KeyEvent): string | undefined {
+  if (!config.recipients.some((recipient) => recipient.jid === owner)) return undefined
+  return `Your account announces a new key, ${formatFingerprint(fingerprint)}. Notifications are not encrypted to it until the operator approves it. If it is not yours, somebody else changed your account's keys.`
 }
 
 function answer(config: Config, peer: BareJid): string {

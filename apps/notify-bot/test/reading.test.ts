@@ -9,6 +9,7 @@ import { archiveReader } from "../src/reading.ts"
 const [bot, alice] = [bareJid("bot@example.org"), bareJid("alice@example.org")]
 const now = new Date("2026-11-23T03:00:00Z")
 const provider = openpgpjs()
+const DAY_MS = 86_400_000
 
 async function key(userId: string): Promise<SecretKey> {
   return (await provider.generate({ userId }, { now })).key
@@ -47,9 +48,54 @@ describe("the archive's reader", () => {
       const openpgp = openpgpBytesOf(stanza)
       return reader.read({ ...entry, openpgp, verdict, id: "1", handled: true } as ArchiveEntry)
     }
-    expect(await read({ outcome: "secure" })).toMatchObject({ kind: "secure", body: "reboot now" })
-    const replay = await read({ outcome: "rejected", reason: "replay" })
+    expect((await read({ outcome: "secure" })).message).toMatchObject({ kind: "secure", body: "reboot now" })
+    const { message: replay } = await read({ outcome: "rejected", reason: "replay" })
     expect(replay).toMatchObject({ kind: "rejected", check: "replay" })
     expect(JSON.stringify(replay)).not.toContain("reboot now")
+  })
+
+  it("A21: after rotation, expiry and revocation an old message opens, and says what is known of its keys now", async () => {
+    const { secrets, lifecycle } = provider
+    if (secrets === undefined || lifecycle?.adopt === undefined) throw new Error("this engine changes no keys")
+    const then = new Date(Date.now() - 40 * DAY_MS)
+    const storage = memoryStorage()
+    const make = async (userId: string, expiresInMs?: number) =>
+      (await provider.generate({ userId, expiresInMs }, { now: then })).key
+    const [own, hers, young] = [
+      await make(`xmpp:${bot}`),
+      await make(`xmpp:${alice}`, 30 * DAY_MS),
+      await make(`xmpp:${bot}`),
+    ]
+    const stanza = await seal([textBody("the bridge is closed")], {
+      from: alice,
+      to: bot,
+      toKeys: [own.certificate],
+      signWith: hers,
+      provider,
+      now: then,
+      random: cryptoRandom(),
+    })
+    const revokedAt = new Date(Date.now() - 5 * DAY_MS)
+    const revoked = await lifecycle.revoke(own, { reason: "superseded", now: revokedAt })
+    const old = await lifecycle.adopt(own, revoked.bytes)
+    for (const key of [own, young, old])
+      await storage.secrets.save(bot, await secrets.export(key, { passphrase: "none" }))
+    const base = { owner: alice, firstSeen: then, source: "pep", announced: true } as const
+    await storage.keys.put({ ...hers.certificate, ...base, binds: "account", approval: "none" })
+
+    const config = { jid: bot, storage: { folder: "." }, key: { create: false }, recipients: [] }
+    const reader = await archiveReader(config, storage)
+    const entry = { account: bot, peer: alice, direction: "in", stanza, via: "live", storedAt: then } as const
+    const openpgp = openpgpBytesOf(stanza)
+    const verdict = { outcome: "secure" } as const
+    const read = await reader.read({ ...entry, openpgp, verdict, id: "1", handled: true } as ArchiveEntry)
+    expect(read.message).toMatchObject({ kind: "secure", body: "the bridge is closed" })
+    expect(read.openedWith).toMatchObject({ fingerprint: own.certificate.fingerprint, state: "revoked" })
+    expect(read.openedWith?.since?.getTime()).toBe(Math.floor(revokedAt.getTime() / 1000) * 1000)
+    expect(read.signer).toMatchObject({
+      fingerprint: hers.certificate.fingerprint,
+      state: "expired",
+      decision: { use: "verify-only", because: "expired" },
+    })
   })
 })

@@ -37,6 +37,8 @@ export interface Secure extends IncomingBase {
   readonly payload: readonly XmlElement[]
   /** Primary key. */
   readonly signedBy: Fingerprint
+  /** Primary key of the own key that opened it, where the engine tells. */
+  readonly openedWith?: Fingerprint | undefined
   /** The `<time/>` inside. */
   readonly writtenAt: Date
   readonly trust: TrustDecision

@@ -120,6 +120,7 @@ async function openSealed(
     body: bodyText(payload, noted),
     payload,
     signedBy: signer.fingerprint,
+    openedWith: opened.encryptedTo,
     writtenAt: content.time,
     trust: signer.decision,
     replayKey: await replayKeyOf(account, signer.fingerprint, signer.signedAt, opened.plaintext),

@@ -1,0 +1,134 @@
+import { UsageError } from "@aurochs/cli-kit"
+import { type Fingerprint, fingerprint, formatFingerprint, isAurochsError, systemClock } from "@aurochs/core"
+import { openpgpjs } from "@aurochs/crypto-openpgpjs"
+import {
+  type KeyStatus,
+  keyStatus,
+  type LifeOptions,
+  pepDirectory,
+  type RevocationReason,
+  retireKey,
+  revokeKey,
+  rotateKey,
+} from "@aurochs/keys"
+import { xmpp } from "@aurochs/xmpp"
+import type { Argv } from "yargs"
+import { loadConfig } from "./config.ts"
+import { type ConfigOptions, configFile } from "./options.ts"
+import { standardOutput } from "./output.ts"
+import { openOwnWorld, passphraseOf } from "./own-keys.ts"
+import { openStores } from "./stores.ts"
+
+const REASONS = ["superseded", "retired", "compromised"] as const
+const DAY_MS = 86_400_000
+
+/** `aurochs-notify key …`; the service may run meanwhile, and takes up what changed. */
+export function keyCommands(program: Argv<ConfigOptions>): Argv<ConfigOptions> {
+  const named = <T>(y: Argv<T>) => y.positional("fingerprint", { type: "string", demandOption: true })
+  return program.command("key", "The bot's own key", (key) =>
+    key
+      .command(
+        "status",
+        "What is announced, what differs, and what to do",
+        (y) => y,
+        (options) => connected(options, status),
+      )
+      .command(
+        "rotate",
+        "Make a new key, signed by the old one, and announce it beside the old one",
+        (y) =>
+          y.option("overlap", { type: "number", default: 30, describe: "Days until the old one is retired by itself" }),
+        (options) => connected(options, (life) => rotate(life, options.overlap)),
+      )
+      .command(
+        "retire <fingerprint>",
+        "Take a key out of the account's list; it stays here, for the archive",
+        (y) => named(y),
+        (options) => connected(options, (life) => retire(life, fingerprintArgument(options.fingerprint))),
+      )
+      .command(
+        "revoke <fingerprint>",
+        "Say for ever that a key is not to be used; it cannot be taken back",
+        (y) =>
+          named(y).option("reason", {
+            choices: REASONS,
+            demandOption: true,
+            describe: "superseded and retired leave alone what it signed before; compromised does not",
+          }),
+        (options) =>
+          connected(options, (life) => revoke(life, fingerprintArgument(options.fingerprint), options.reason)),
+      )
+      .demandCommand(1, "Say what to do with the key: status, rotate, retire or revoke."),
+  )
+}
+
+/** What a command found or did: as data, and as a text. */
+type Done = readonly [data: object, text: string]
+
+async function connected(options: ConfigOptions, work: (life: LifeOptions) => Promise<Done>): Promise<void> {
+  const config = await loadConfig(configFile(options), process.env)
+  using output = standardOutput()
+  await using stores = await openStores(config.storage, { onError: () => {} })
+  const { secrets, state, audit } = stores.storage
+  await using transport = xmpp({
+    jid: config.jid,
+    password: config.password,
+    ...(config.service === undefined ? {} : { service: config.service }),
+    // Not the service's: its place in the archive is its own.
+    firstConnection: "fail",
+  })
+  for await (const _session of transport.sessions()) break
+  const [provider, clock] = [openpgpjs(), systemClock()]
+  const directory = pepDirectory({ transport, provider, clock })
+  const passphrase = () => passphraseOf(config)
+  const life = { account: config.jid, provider, secrets, state, audit, clock, directory, passphrase }
+  const [data, text] = await work(life)
+  // The trust records are sealed to the key that is in use from now on.
+  const { contacts } = await openOwnWorld(config, stores.storage)
+  for await (const _ of contacts.keysOf(config.jid)) break
+  await output.line(options.json ? JSON.stringify(data) : text)
+}
+
+async function status(life: LifeOptions): Promise<Done> {
+  const found = await keyStatus(life)
+  return [found, statusText(found)]
+}
+
+function statusText({ keys, foreign, rotation, advice }: KeyStatus): string {
+  const lines = keys.map((key) => {
+    const where = key.presence.map(({ source, state }) => `${source}: ${state}`).join(", ")
+    const use = key.current ? "in use" : (key.unusable ?? "usable")
+    return `${formatFingerprint(key.fingerprint)}  ${use}; ${where}`
+  })
+  for (const print of foreign) lines.push(`${formatFingerprint(print)}  in the account's list, and not ours`)
+  if (rotation !== undefined) lines.push(`the old key is retired ${rotation.retireAt.toISOString()}`)
+  lines.push(advice.length === 0 ? "nothing to do" : `to do: ${advice.map(({ todo }) => todo).join(", ")}`)
+  return lines.join("\n")
+}
+
+async function rotate(life: LifeOptions, days: number): Promise<Done> {
+  if (!(days > 0 && days < 36_500)) throw new UsageError(`--overlap ${days} is no number of days.`)
+  const rotated = await rotateKey({ ...life, overlapMs: days * DAY_MS })
+  const { from, to, retireAt } = rotated
+  const until = `both are announced until ${retireAt.toISOString()}`
+  return [rotated, `new key ${formatFingerprint(to)}, signed by ${formatFingerprint(from)}; ${until}`]
+}
+
+async function retire(life: LifeOptions, print: Fingerprint): Promise<Done> {
+  await retireKey({ ...life, fingerprint: print })
+  return [{ fingerprint: print, announced: false }, `${formatFingerprint(print)} is not announced any more`]
+}
+
+async function revoke(life: LifeOptions, print: Fingerprint, reason: RevocationReason): Promise<Done> {
+  const { published } = await revokeKey({ ...life, fingerprint: print, reason })
+  return [{ fingerprint: print, reason, published }, `${formatFingerprint(print)} is revoked`]
+}
+
+function fingerprintArgument(print: string): Fingerprint {
+  try {
+    return fingerprint(print)
+  } catch (error) {
+    if (!isAurochsError(error, "BAD_DATA")) throw error
+    throw new UsageError(`${print} is no fingerprint: 40 or 64 hex digits are needed.`)
+  }
+}
