@@ -1,0 +1,32 @@
+import type { Reporter, TestModule } from "vitest/node"
+import { secretsIn } from "./secrets-in.ts"
+
+/** Looks for the tests' secrets in everything that was logged and in every error of the run; one makes the run fail. */
+export default class Secrets implements Reporter {
+  readonly #found = new Map<string, string>()
+
+  onUserConsoleLog({ content, taskId = "a log" }: Parameters<NonNullable<Reporter["onUserConsoleLog"]>>[0]): void {
+    this.#look(content, taskId)
+  }
+
+  onTestRunEnd(modules: readonly TestModule[], unhandled: readonly unknown[]): void {
+    for (const module of modules) {
+      for (const test of module.children.allTests()) {
+        for (const { message, stack } of test.result().errors ?? []) this.#look(`${message}\n${stack}`, test.fullName)
+      }
+    }
+    for (const error of unhandled) this.#look(String((error as Error)?.stack ?? error), "an unhandled error")
+    if (this.#found.size === 0) return
+    process.exitCode = 1
+    process.once("exit", () => {
+      console.log(
+        `secrets in logs or errors:\n${[...this.#found].map(([at, what]) => `  - ${at}: ${what}`).join("\n")}`,
+      )
+    })
+  }
+
+  #look(text: string, at: string): void {
+    const found = secretsIn(text)
+    if (found.length > 0) this.#found.set(at, found.join(", "))
+  }
+}
