@@ -29,8 +29,8 @@ export async function trusting(
   options: PassphraseOptions,
 ): Promise<World & { readonly keys?: AuthenticatedKeys | undefined }> {
   const { storage, provider, clock, random } = world
-  if ((await storage.secrets.load(account)).length === 0) return world
   const all = await loadKeys(world, account, options)
+  if (all.length === 0) return world
   const { current } = await judgeOwnKeys(world, account, all)
   const own = () => ({ current, all })
   const keys = authenticatedKeys({ account, keys: storage.keys, state: storage.state, provider, own, clock, random })
