@@ -41,7 +41,7 @@ export const confined: readonly Confined[] = [
   {
     rule: "database-outside-storage-postgres",
     modules: ["kysely", "pg"],
-    allowedIn: ["^packages/storage-postgres/", "^e2e/"],
+    allowedIn: ["^packages/storage-postgres/", "^(e2e|bench)/"],
   },
   {
     rule: "postgres-binary-outside-postgres-embedded",

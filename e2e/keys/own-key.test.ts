@@ -307,10 +307,13 @@ describe("while it runs", () => {
     expect(await t.listed()).toEqual([])
   })
 
-  test("a foreign key that appears is named, with an audit line (R47)", async () => {
+  test("a foreign key that appears is named, with one audit line however often it is seen (R47)", async () => {
     const t = await running()
     putKeys(t.service, juliet, [one.small, foreign.small])
     expect(await t.check()).toEqual({ kind: "listed", foreign: [foreign.small.fingerprint] })
+    expect(await t.audited()).toEqual(["own-list-foreign-key"])
+    // Named each time, written down once.
+    expect((await t.check()).foreign).toEqual([foreign.small.fingerprint])
     expect(await t.audited()).toEqual(["own-list-foreign-key"])
   })
 

@@ -34,6 +34,7 @@ export interface Prosody {
  *
  * @param options.folder an empty or earlier folder of ours
  * @param options.tls false: no TLS at all (loopback only)
+ * @param options.quiet true: no stanza is logged and none is archived, for measuring
  */
 export async function startProsody(options: {
   readonly folder: string
@@ -42,8 +43,9 @@ export async function startProsody(options: {
   readonly tls?: boolean
   readonly programs?: Programs
   readonly port?: number
+  readonly quiet?: boolean
 }): Promise<Prosody> {
-  const { folder, domain = "ox.test", users = [], tls = true } = options
+  const { folder, domain = "ox.test", users = [], tls = true, quiet = false } = options
   const programs = options.programs ?? (await debianPrograms(PROSODY_PACKAGES))
   const port = options.port ?? (await freePort())
   const httpPort = await freePort()
@@ -51,7 +53,7 @@ export async function startProsody(options: {
   await mkdir(join(folder, "certs"), { recursive: true, mode: 0o700 })
   const caFile = await certificate(folder, domain, programs)
   const configFile = join(folder, "prosody.cfg.lua")
-  await writeFile(configFile, config({ folder, domain, port, httpPort, tls, programs }))
+  await writeFile(configFile, config({ folder, domain, port, httpPort, tls, quiet, programs }))
   const env = { ...process.env, ...programs.env }
   const program = await executable(folder, programs)
   let running = await launch()
@@ -136,6 +138,7 @@ function config(o: {
   readonly port: number
   readonly httpPort: number
   readonly tls: boolean
+  readonly quiet: boolean
   readonly programs: Programs
 }): string {
   const plugins = o.programs.prefix ? `plugin_paths = { "${o.programs.prefix}/usr/lib/prosody/modules" }` : ""
@@ -155,8 +158,8 @@ s2s_ports = {}
 http_ports = { ${o.httpPort} }
 https_ports = {}
 modules_enabled = {
-  "roster", "saslauth", ${o.tls ? '"tls", ' : ""}"disco", "pep", "mam", "carbons", "smacks", "ping", "blocklist", "csi_simple",
-  "time", "version", "websocket", "stanza_debug", "presence", "message", "iq", "posix",
+  "roster", "saslauth", ${o.tls ? '"tls", ' : ""}"disco", "pep", ${o.quiet ? "" : '"mam", '}"carbons", "smacks", "ping", "blocklist", "csi_simple",
+  "time", "version", "websocket", ${o.quiet ? "" : '"stanza_debug", '}"presence", "message", "iq", "posix",
 }
 modules_disabled = { "s2s", "offline" }
 c2s_require_encryption = ${o.tls}
@@ -168,7 +171,7 @@ archive_expires_after = "never"
 default_archive_policy = true
 pep_max_items = 256
 smacks_hibernation_time = 30
-log = { debug = "${o.folder}/prosody.log" }
+log = { ${o.quiet ? "warn" : "debug"} = "${o.folder}/prosody.log" }
 VirtualHost "${o.domain}"
 ssl = { key = "${o.folder}/certs/${o.domain}.key", certificate = "${o.folder}/certs/${o.domain}.crt" }
 `

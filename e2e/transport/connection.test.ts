@@ -42,7 +42,7 @@ describe.each(["STARTTLS", "WebSocket"])("over %s, through a network that breaks
             service: `xmpp://127.0.0.1:${proxy.port}`,
           }
         : { service: `ws://127.0.0.1:${proxy.port}/xmpp-websocket` }
-    juliet = await online({ ...accountOf(first), ...through, keepaliveMs: 400, ackTimeoutMs: 400 })
+    juliet = await online({ ...accountOf(first), ...through, keepaliveMs: 400, ackTimeoutMs: 2_000 })
     romeo = await online({ ...accountOf(second), ...(await overTls(prosody)) })
   })
 

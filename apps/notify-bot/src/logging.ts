@@ -1,4 +1,4 @@
-import { isAurochsError } from "@aurochs/core"
+import { type Clock, isAurochsError, systemClock } from "@aurochs/core"
 import type { TransportEvent } from "@aurochs/xmpp"
 import type { Logger } from "pino"
 
@@ -11,16 +11,39 @@ export function reasonOf(error: unknown): string {
   return error instanceof Error ? error.name : "unknown"
 }
 
-/** Tells the operator what happens on the connection: at `info` and above, whether there is one and why not. */
-export function logConnection(log: Logger, event: TransportEvent): void {
+/** Lines about ignored stanzas in one minute: any stranger can cause them. */
+const MAX_DROPPED = 10
+const MINUTE_MS = 60_000
+
+/**
+ * Tells the operator what happens on the connection: at `info` and above, whether there is one and why not. Of what was
+ * ignored only the first in each minute are told at that level, and how many more there were.
+ */
+export function connectionLog(log: Logger, clock: Pick<Clock, "now"> = systemClock()): (event: TransportEvent) => void {
+  let minute = Number.NaN
+  let dropped = 0
+  return (event) => {
+    if (event.kind !== "dropped") return logConnection(log, event)
+    const now = Math.floor(clock.now().getTime() / MINUTE_MS)
+    if (now !== minute) {
+      if (dropped > MAX_DROPPED) log.warn({ kind: "dropped", more: dropped - MAX_DROPPED }, "connection")
+      minute = now
+      dropped = 0
+    }
+    dropped += 1
+    const line = { kind: event.kind, why: event.why, from: event.from }
+    if (dropped <= MAX_DROPPED) log.warn(line, "connection")
+    else log.debug(line, "connection")
+  }
+}
+
+function logConnection(log: Logger, event: Exclude<TransportEvent, { kind: "dropped" }>): void {
   const { kind } = event
   if (kind === "connected") {
     const { self, resumed, secure, acknowledgements } = event
     log.info({ self, resumed, secure, acknowledgements }, "connected")
   } else if (kind === "caught-up") {
     log.debug({ kind, messages: event.messages }, "connection")
-  } else if (kind === "dropped") {
-    log.warn({ kind, why: event.why, from: event.from }, "connection")
   } else {
     const { code, message } = event.error
     const next = "retryInMs" in event ? { retryInMs: event.retryInMs } : {}

@@ -7,7 +7,7 @@ import { type Logger, pino } from "pino"
 import type { Config } from "./config.ts"
 import { makeFolder } from "./folder.ts"
 import { listen } from "./listening.ts"
-import { logConnection, reasonOf } from "./logging.ts"
+import { connectionLog, reasonOf } from "./logging.ts"
 import { messagesFor } from "./notify.ts"
 import { passphraseOf } from "./own-keys.ts"
 import { lockService } from "./service-lock.ts"
@@ -41,7 +41,7 @@ export async function serve(config: Config, signal: AbortSignal): Promise<void> 
     password: config.password,
     ...(config.service === undefined ? {} : { service: config.service }),
     state: stores.storage.state,
-    onEvent: (event) => logConnection(log, event),
+    onEvent: connectionLog(log),
   })
   const bot = createBot({
     transport,

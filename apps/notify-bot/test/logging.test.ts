@@ -2,13 +2,22 @@ import { AurochsError, type FullJid } from "@aurochs/core"
 import type { TransportEvent } from "@aurochs/xmpp"
 import { pino } from "pino"
 import { describe, expect, it } from "vitest"
-import { logConnection, reasonOf } from "../src/logging.ts"
+import { connectionLog, reasonOf } from "../src/logging.ts"
 
 /** What the log says of an event at level info. */
 function logged(event: TransportEvent): unknown {
+  const { tell, lines } = telling()
+  tell(event)
+  return lines()
+}
+
+function telling(clock?: { now(): Date }) {
   const lines: string[] = []
-  logConnection(pino({ level: "info", base: null, timestamp: false }, { write: (line) => lines.push(line) }), event)
-  return lines.map((line) => JSON.parse(line) as unknown)
+  const tell = connectionLog(
+    pino({ level: "info", base: null, timestamp: false }, { write: (line) => lines.push(line) }),
+    clock,
+  )
+  return { tell, lines: () => lines.map((line) => JSON.parse(line) as unknown) }
 }
 
 const error = new AurochsError("NETWORK", "nobody listens at 127.0.0.1:5222", { phase: "connect" })
@@ -29,6 +38,22 @@ describe("the log at level info", () => {
     const connected = { kind: "connected", self, resumed: false, secure: true, acknowledgements: true } as const
     expect(logged(connected)).toMatchObject([{ self, level: INFO, msg: "connected" }])
     expect(logged({ kind: "caught-up", messages: 3 })).toEqual([])
+  })
+})
+
+describe("what strangers can cause", () => {
+  it("A31: fills no log: ten lines in a minute, then how many more there were", () => {
+    let at = 0
+    const { tell, lines } = telling({ now: () => new Date(at) })
+    const dropped = { kind: "dropped", why: "malformed", from: "mallory@example.org" } as const
+    for (let n = 0; n < 500; n++) tell(dropped)
+    expect(lines()).toHaveLength(10)
+    at = 60_000
+    tell(dropped)
+    expect(lines().slice(10)).toMatchObject([
+      { kind: "dropped", more: 490, level: WARN },
+      { ...dropped, level: WARN },
+    ])
   })
 })
 

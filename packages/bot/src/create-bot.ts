@@ -9,9 +9,11 @@ import type { KeyEvent, KeyEventHandler } from "./key-event.ts"
 import { createLink } from "./link.ts"
 import { consoleLogger } from "./logger.ts"
 import type { AnyMiddleware } from "./middleware.ts"
+import { createOutboxBell } from "./outbox-bell.ts"
 import { createOutgoing } from "./outgoing.ts"
 import { ownKeyKeeper } from "./own-key.ts"
 import type { OwnKeys } from "./own-keys.ts"
+import { createOwnWords } from "./own-words.ts"
 import { type Parts, trustForPeer } from "./parts.ts"
 import { describeError } from "./retrying.ts"
 import { runBot } from "./run.ts"
@@ -30,7 +32,8 @@ export function createBot(options: BotOptions): Bot<Context> {
   const log = options.log ?? consoleLogger()
   const clock = options.clock ?? systemClock()
   const { transport, provider } = options
-  const outboxBell = createBell()
+  const outboxBell = createOutboxBell()
+  const words = createOwnWords()
   const ownBell = createBell()
   const link = createLink(() => {
     outboxBell.ring()
@@ -91,7 +94,7 @@ export function createBot(options: BotOptions): Bot<Context> {
   const enqueue = async (messages: readonly OutgoingText[], call?: { signal?: AbortSignal | undefined }) => {
     const signal = call?.signal
     const own = (await keeper.held()) ?? (await orAborted(ownReady.promise, signal))
-    const outgoing = createOutgoing(await parts(), () => own, outboxBell.ring)
+    const outgoing = createOutgoing(await parts(), () => own, outboxBell, words)
     return outgoing.enqueue(
       messages.map((message) => ({ ...message, encryptedOnly: false })),
       { signal },
@@ -100,10 +103,7 @@ export function createBot(options: BotOptions): Bot<Context> {
 
   const status = async (call?: { signal?: AbortSignal | undefined }): Promise<BotStatus> => {
     const { storage, account } = await parts()
-    let waiting = 0
-    for await (const { state } of storage.outbox.list(account, call)) {
-      if (state === "waiting" || state === "leased") waiting += 1
-    }
+    const waiting = await storage.outbox.waiting(account, call)
     const ownKey = keeper.current?.current.certificate.fingerprint
     return { connected: link.isUp, ...(ownKey === undefined ? {} : { ownKey }), waiting }
   }
@@ -166,6 +166,7 @@ export function createBot(options: BotOptions): Bot<Context> {
           registry,
           link,
           outboxBell,
+          words,
           ownBell,
           prefix,
           options,

@@ -1,7 +1,7 @@
 /** Work in lanes: in order within one, concurrently between them. */
-export interface Lanes {
+export interface Lanes<T> {
   /** Queues a task. Resolves when there is room for more, so that who fills the lanes is slowed down. */
-  add(lane: string, task: () => Promise<void>): Promise<void>
+  add(lane: string, task: T): Promise<void>
   /** Starts nothing more; resolves when what runs has ended. What had not begun is dropped. */
   stop(): Promise<void>
   /** Resolves when nothing runs or waits. */
@@ -9,16 +9,20 @@ export interface Lanes {
 }
 
 /**
+ * @param options.work does what waits in one lane, in this order, one call at a time for each lane
  * @param options.concurrency lanes at work at the same time
  * @param options.maxQueued tasks that may wait before `add` slows its caller down
- * @param options.onError a task threw; the lane goes on
+ * @param options.maxTogether tasks that `work` is given at once
+ * @param options.onError `work` threw; the lane goes on
  */
-export function createLanes(options: {
+export function createLanes<T>(options: {
+  readonly work: (tasks: readonly T[]) => Promise<void>
   readonly concurrency: number
   readonly maxQueued: number
+  readonly maxTogether: number
   readonly onError: (error: unknown) => void
-}): Lanes {
-  const waiting = new Map<string, (() => Promise<void>)[]>()
+}): Lanes<T> {
+  const waiting = new Map<string, T[]>()
   const busy = new Set<string>()
   let queued = 0
   let stopped = false
@@ -42,12 +46,12 @@ export function createLanes(options: {
     for (const [lane, tasks] of waiting) {
       if (stopped || busy.size >= options.concurrency) return
       if (busy.has(lane)) continue
-      const task = tasks.shift()
+      const together = tasks.splice(0, options.maxTogether)
       if (tasks.length === 0) waiting.delete(lane)
-      if (task === undefined) continue
-      queued -= 1
+      queued -= together.length
       busy.add(lane)
-      void task()
+      void options
+        .work(together)
         .catch(options.onError)
         .finally(() => {
           busy.delete(lane)

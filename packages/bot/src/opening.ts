@@ -1,6 +1,15 @@
-import { type BareJid, type CallOptions, type Delivery, digestOf, isAurochsError, throwIfAborted } from "@aurochs/core"
+import {
+  type BareJid,
+  type CallOptions,
+  type Delivery,
+  digestOf,
+  isAurochsError,
+  type KnownKey,
+  throwIfAborted,
+} from "@aurochs/core"
 import { type Incoming, open, peerOf, type Received, type Secure } from "@aurochs/message"
 import { namespaces } from "@aurochs/xml"
+import { breathe } from "./breathe.ts"
 import { type ContactKeys, unknownSignerRefresh } from "./contact-keys.ts"
 import { type OwnKeys, ownKnownKeys, ownTrust } from "./own-keys.ts"
 import type { Parts } from "./parts.ts"
@@ -9,6 +18,9 @@ import { limited } from "./time-limit.ts"
 
 /** A lane waits so long for the keys of an unknown signer; others wait behind it. */
 const MAX_LOOKUP_MS = 20_000
+
+/** Messages that are opened at the same time. */
+const MAX_AT_ONCE = 8
 
 /** What was found in a stanza. */
 export type OpenedMessage =
@@ -35,7 +47,7 @@ export interface OpeningOptions extends CallOptions {
  * @throws {AurochsError} `STORAGE`, `BACKEND`, `KEY_LOCKED`, `ABORTED`: it could not be tried
  */
 export async function openDelivery(delivery: Delivery, options: OpeningOptions): Promise<OpenedMessage> {
-  const { parts, signal, mayRefresh } = options
+  const { parts, mayRefresh } = options
   const sender = peerOf(delivery, parts.account)?.sender
   if (sender === undefined) return { kind: "nothing" }
   let received = await openOnce(delivery, sender, options)
@@ -43,16 +55,55 @@ export async function openDelivery(delivery: Delivery, options: OpeningOptions):
   if (isUnknown && mayRefresh && sender !== parts.account && (await tryRefresh(sender, options))) {
     received = await openOnce(delivery, sender, options)
   }
+  return judged(received, received?.kind === "secure" ? await stanzaIdentity(delivery) : "", options)
+}
+
+/**
+ * Opens what arrived together: the keys of each sender are read once, and several are opened at the same time. Claims are made in the order of arrival. Nobody's keys are looked up for it.
+ *
+ * @returns for each one what {@link openDelivery} would give; undefined if it has to be asked, because a key is missing or
+ *   something failed; `unclear`: likewise, and it may have been claimed already
+ */
+export async function openTogether(
+  deliveries: readonly Delivery[],
+  options: Omit<OpeningOptions, "mayRefresh">,
+): Promise<readonly (OpenedMessage | "unclear" | undefined)[]> {
+  const known = new Map<BareJid, Promise<KnownKey[]>>()
+  const keysOf = (sender: BareJid) => {
+    const keys = known.get(sender) ?? keysOfSender(sender, options)
+    known.set(sender, keys)
+    return keys
+  }
+  const openOne = async (delivery: Delivery) => {
+    const sender = peerOf(delivery, options.parts.account)?.sender
+    if (sender === undefined) return undefined
+    const received = await openOnce(delivery, sender, options, keysOf(sender))
+    if (received === undefined || (received.kind === "unverified" && received.reason === "unknown-key")) return undefined
+    return { received, identity: received.kind === "secure" ? await stanzaIdentity(delivery) : "" }
+  }
+  const opened: Awaited<ReturnType<typeof openOne>>[] = []
+  for (let at = 0; at < deliveries.length; at += MAX_AT_ONCE) {
+    const some = deliveries.slice(at, at + MAX_AT_ONCE).map((delivery) => openOne(delivery).catch(() => undefined))
+    opened.push(...(await Promise.all(some)))
+    await breathe()
+  }
+  return await Promise.all(
+    opened.map((one) => one && judged(one.received, one.identity, options).catch(() => "unclear" as const)),
+  )
+}
+
+/** What is secure is claimed, in the order of the calls; what cannot be told from a replay counts as one. */
+async function judged(
+  received: Received | undefined,
+  identity: string,
+  { parts, signal }: Pick<OpeningOptions, "parts" | "signal">,
+): Promise<OpenedMessage> {
   if (received === undefined) return { kind: "nothing" }
   const message = forHandlers(received)
   if (message.kind !== "secure") return { kind: "message", message }
 
   const { replayKey } = received
-  // Without it a replay could not be told, so it counts as one.
-  const seen =
-    replayKey === undefined
-      ? "elsewhere"
-      : await parts.storage.seen.claim(replayKey, await stanzaIdentity(delivery), { signal })
+  const seen = replayKey === undefined ? "elsewhere" : await parts.storage.seen.claim(replayKey, identity, { signal })
   if (seen === "first") return { kind: "message", message }
   if (seen === "same-stanza") return { kind: "again", message }
   const { account, peer, direction, via, stanzaId, stampedAt, notes } = message
@@ -60,19 +111,29 @@ export async function openDelivery(delivery: Delivery, options: OpeningOptions):
   return { kind: "message", message: { ...base, kind: "rejected", check: "replay" } }
 }
 
-async function openOnce(delivery: Delivery, sender: BareJid, options: OpeningOptions): Promise<Received | undefined> {
-  const { parts, own, contacts, signal } = options
+async function openOnce(
+  delivery: Delivery,
+  sender: BareJid,
+  options: Omit<OpeningOptions, "mayRefresh">,
+  known: Promise<KnownKey[]> = keysOfSender(sender, options),
+): Promise<Received | undefined> {
+  const { parts, own, signal } = options
   const { account, provider, clock } = parts
-  const isOwn = sender === account
   return open(delivery, {
     account,
     provider,
     decryptWith: own.all,
-    keysOf: isOwn ? await ownKnownKeys(account, own, parts.storage.keys) : await contacts.known(sender, { signal }),
-    trust: isOwn ? ownTrust(own) : parts.trustFor(sender),
+    keysOf: await known,
+    trust: sender === account ? ownTrust(own) : parts.trustFor(sender),
     now: clock.now(),
     signal,
   })
+}
+
+function keysOfSender(sender: BareJid, options: Omit<OpeningOptions, "mayRefresh">): Promise<KnownKey[]> {
+  const { parts, own, contacts, signal } = options
+  const { account, storage } = parts
+  return sender === account ? ownKnownKeys(account, own, storage.keys) : contacts.known(sender, { signal })
 }
 
 /** True: something changed, it is worth another try. */

@@ -1,10 +1,12 @@
 import { type BareJid, bareJid, type CallOptions, randomId, type XmlElement } from "@aurochs/core"
 import { textBody } from "@aurochs/message"
-import type { OutboxId } from "@aurochs/storage"
+import type { NewOutboxEntry, OutboxId } from "@aurochs/storage"
 import type { OutgoingText } from "./bot.ts"
+import type { OutboxBell } from "./outbox-bell.ts"
 import type { OwnKeys } from "./own-keys.ts"
+import type { OwnWords } from "./own-words.ts"
 import type { Parts } from "./parts.ts"
-import { sealEntry } from "./sealed-entry.ts"
+import { sealEntry, type WaitingMessage } from "./sealed-entry.ts"
 
 /** Puts messages into the outbox. */
 export interface Outgoing {
@@ -18,27 +20,35 @@ export type QueuedMessage = Omit<OutgoingText, "body"> & { readonly encryptedOnl
     | { readonly payload: readonly XmlElement[] }
   )
 
-/** @param onQueued told when there is something to send */
-export function createOutgoing(parts: Parts, own: () => OwnKeys, onQueued: () => void): Outgoing {
+/**
+ * @param bell rung when there is something to send
+ * @param words remembers what was sealed
+ */
+export function createOutgoing(parts: Parts, own: () => OwnKeys, bell: OutboxBell, words: OwnWords): Outgoing {
   const { account, provider, storage, clock, random } = parts
   return {
     async enqueue(messages, options) {
       const ownKey = own().current
       const enqueuedAt = clock.now()
-      const entries = []
+      const entries: NewOutboxEntry[] = []
+      const waiting: WaitingMessage[] = []
       for (const message of messages) {
         // Prepared, so that one account has one line in the outbox however it is written.
         const recipient: BareJid = bareJid(message.to)
         const key = message.key ?? `random:${randomId(random)}`
         const { encryptedOnly } = message
-        const sealed = await sealEntry(
-          { recipient, key, payload: "payload" in message ? message.payload : [textBody(message.body)], encryptedOnly },
-          { account, provider, ownKey, now: enqueuedAt, signal: options?.signal },
-        )
-        entries.push({ account, recipient, key, sealed, enqueuedAt })
+        const payload = "payload" in message ? message.payload : [textBody(message.body)]
+        const text: WaitingMessage = { recipient, key, payload, encryptedOnly }
+        const at = { account, provider, ownKey, now: enqueuedAt, signal: options?.signal }
+        entries.push({ account, recipient, key, sealed: await sealEntry(text, at), enqueuedAt })
+        waiting.push(text)
       }
       const ids = await storage.outbox.enqueue(entries, options)
-      onQueued()
+      for (const [at, id] of ids.entries()) {
+        const [entry, message] = [entries[at], waiting[at]]
+        if (entry !== undefined && message !== undefined) words.remember(id, entry.sealed, message)
+      }
+      bell.queued(entries.map((entry) => entry.recipient))
       return ids
     },
   }

@@ -1,4 +1,4 @@
-import { AurochsError, aborted, type BareJid, isAurochsError, type Session } from "@aurochs/core"
+import { AurochsError, aborted, type BareJid, type Delivery, isAurochsError, type Session } from "@aurochs/core"
 import { namespaces, publicKeysNode } from "@aurochs/xml"
 import type { Bell } from "./bell.ts"
 import type { BotOptions } from "./bot.ts"
@@ -6,23 +6,27 @@ import { type Bounces, createBounces } from "./bounces.ts"
 import { contactKeys } from "./contact-keys.ts"
 import { drain } from "./drain.ts"
 import type { Registry } from "./handlers.ts"
-import { createIncomings, type Incomings } from "./incoming.ts"
+import { createIncomings, type Incomings, type IncomingTask } from "./incoming.ts"
 import { followKeyChanges } from "./key-changes.ts"
 import type { KeyEventHandler } from "./key-event.ts"
 import { keyEventsOf, tellKeyEvents } from "./key-events.ts"
-import { createLanes } from "./lanes.ts"
+import { createLanes, type Lanes } from "./lanes.ts"
 import { type LateKeys, lateKeys } from "./late-keys.ts"
 import type { Link } from "./link.ts"
+import type { OutboxBell } from "./outbox-bell.ts"
 import { createOutgoing } from "./outgoing.ts"
 import type { OwnKeyKeeper } from "./own-key.ts"
 import type { OwnKeys } from "./own-keys.ts"
+import type { OwnWords } from "./own-words.ts"
 import type { Parts } from "./parts.ts"
 import { replyBound } from "./replies.ts"
 import { describeError, retrying } from "./retrying.ts"
 import { createTrusting, type Trusting } from "./trusting.ts"
 
 /** Messages that may wait for their handlers before the transport is slowed down. */
-const MAX_QUEUED = 64
+const MAX_QUEUED = 256
+/** Messages of one peer that are opened together. */
+const MAX_TOGETHER = 128
 
 /** What {@link runBot} needs. */
 export interface RunOptions {
@@ -30,7 +34,8 @@ export interface RunOptions {
   readonly keeper: OwnKeyKeeper
   readonly registry: Registry
   readonly link: Link
-  readonly outboxBell: Bell
+  readonly outboxBell: OutboxBell
+  readonly words: OwnWords
   readonly ownBell: Bell
   readonly prefix: string
   readonly options: BotOptions
@@ -56,9 +61,12 @@ export async function runBot(run: RunOptions): Promise<void> {
   const features = [namespaces.openpgpIm, `${publicKeysNode}+notify`, namespaces.eme].map((name) =>
     parts.transport.feature(name),
   )
-  const lanes = createLanes({
+  let incomings: Incomings | undefined
+  const lanes = createLanes<IncomingTask>({
+    work: async (tasks) => incomings?.work(tasks),
     concurrency: options.maxConcurrentPeers ?? 8,
     maxQueued: MAX_QUEUED,
+    maxTogether: MAX_TOGETHER,
     onError: (error) => parts.log.error("a message failed", describeError(error)),
   })
   const firstSession = Promise.withResolvers<void>()
@@ -76,7 +84,7 @@ export async function runBot(run: RunOptions): Promise<void> {
 
   const work = Promise.all([
     loop(sessions(run, stop.signal, firstSession.resolve).finally(() => firstSession.resolve())),
-    loop(firstSession.promise.then(() => live(run, lanes, stop.signal, hardStop.signal, loop))),
+    loop(firstSession.promise.then(() => live(run, lanes, (made) => (incomings = made), stop.signal, hardStop.signal, loop))),
   ])
   const stopping = Promise.withResolvers<void>()
   const onStop = () => stopping.resolve()
@@ -84,7 +92,7 @@ export async function runBot(run: RunOptions): Promise<void> {
   if (stop.signal.aborted) onStop()
   try {
     await stopping.promise
-    await endWithin(options.graceMs ?? 10_000, parts, hardStop, Promise.all([work, lanes.stop()]))
+    await endWithin(options.graceMs ?? 10_000, parts, hardStop, Promise.all([work, lanes.stop().then(() => incomings?.marked())]))
   } finally {
     signal?.removeEventListener("abort", onAbort)
     for (const feature of features) feature[Symbol.dispose]()
@@ -109,12 +117,13 @@ async function sessions(run: RunOptions, stop: AbortSignal, onFirst: () => void)
 /** Everything that needs a server and a key. */
 async function live(
   run: RunOptions,
-  lanes: ReturnType<typeof createLanes>,
+  lanes: Lanes<IncomingTask>,
+  onIncomings: (made: Incomings) => void,
   stop: AbortSignal,
   hardStop: AbortSignal,
   loop: (work: Promise<void>) => Promise<void>,
 ): Promise<void> {
-  const { parts, keeper, link, outboxBell, ownBell, options } = run
+  const { parts, keeper, link, outboxBell, words, ownBell, options } = run
   if (stop.aborted) return
   let own = await keeper.prepare(ownBell, { signal: stop })
   const currentOwn = () => {
@@ -122,8 +131,10 @@ async function live(
     return own
   }
   let late: LateKeys | undefined
-  const outgoing = createOutgoing(parts, currentOwn, outboxBell.ring)
+  const outgoing = createOutgoing(parts, currentOwn, outboxBell, words)
+  let incomings: Incomings | undefined
   const decided = (owner: BareJid) => {
+    incomings?.decided()
     void wake(owner)
     void late?.changed(owner, { signal: stop })
   }
@@ -154,7 +165,7 @@ async function live(
       parts.log.error("outbox", describeError(error))
     }
   }
-  const incomings = createIncomings({
+  incomings = createIncomings({
     parts,
     own: currentOwn,
     contacts,
@@ -167,6 +178,7 @@ async function live(
     stop,
     hardStop,
   })
+  onIncomings(incomings)
   if (options.exclusive === true) {
     const { clock, log, storage, account } = parts
     await retrying(() => storage.outbox.release(account, { signal: stop }), { clock, log, what: "outbox", attempts: 4 })
@@ -181,7 +193,7 @@ async function live(
     onContact: (owner: string) => wake(owner),
   }
   await Promise.all([
-    loop(drain({ parts, own: currentOwn, contacts, link, bounces, bell: outboxBell, stop, hardStop })),
+    loop(drain({ parts, own: currentOwn, contacts, link, bounces, bell: outboxBell, words, stop, hardStop })),
     loop(receive(parts, incomings, bounces, stop)),
     loop(followKeyChanges(parts, contacts, hooks, { signal: stop })),
     loop(keeper.watch(ownBell, { signal: stop })),
@@ -191,23 +203,29 @@ async function live(
 
 /** What a crash left unhandled first, then what comes. */
 async function receive(parts: Parts, incomings: Incomings, bounces: Bounces, stop: AbortSignal): Promise<void> {
-  for await (const entry of parts.storage.archive.unhandled(parts.account, { signal: stop })) {
-    await incomings.resume(entry)
-  }
-  for await (const delivery of parts.transport.messages({ signal: stop })) {
-    if (stop.aborted) return
-    try {
-      // A bounce from the archive was seen when it came; only live ones say something of what is in the outbox now.
-      if (delivery.stanza.attributes.type === "error" && delivery.via === "live") await bounces.take(delivery.stanza)
-      await incomings.receive(delivery)
-    } catch (error) {
-      if (isAurochsError(error, "ABORTED")) throw error
-      // Nobody outside may end the bot, or hold back what comes behind, by a message that cannot be stored.
-      parts.log.error("a message could not be taken", describeError(error))
-      delivery.kept()
+  try {
+    for await (const entry of parts.storage.archive.unhandled(parts.account, { signal: stop })) {
+      await incomings.resume(entry)
     }
+    for await (const delivery of parts.transport.messages({ signal: stop })) {
+      if (stop.aborted) return
+      // A bounce from the archive was seen when it came; only live ones say something of what is in the outbox now.
+      if (delivery.stanza.attributes.type === "error" && delivery.via === "live") await takeBounce(parts, bounces, delivery)
+      await incomings.receive(delivery)
+    }
+  } finally {
+    await incomings.stored()
   }
   if (!stop.aborted) throw new AurochsError("NETWORK", "the transport was closed", { phase: "closed" })
+}
+
+async function takeBounce({ log }: Parts, bounces: Bounces, { stanza }: Delivery): Promise<void> {
+  try {
+    await bounces.take(stanza)
+  } catch (error) {
+    if (isAurochsError(error, "ABORTED")) throw error
+    log.error("a bounce could not be taken", describeError(error))
+  }
 }
 
 /** Waits for the work to end; after `graceMs` it is told to give up, and a second later nobody waits any more. */

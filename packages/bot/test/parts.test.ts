@@ -15,14 +15,45 @@ import { createPeer, provider } from "./peers.ts"
 import { botJid, eventually, keepingLogger, lastingStorage, startBot } from "./setup.ts"
 import { createWorld } from "./world.ts"
 
+/** Lanes whose tasks are functions, each run alone. */
+function lanesOfTasks(options: Omit<Parameters<typeof createLanes>[0], "work" | "maxTogether">) {
+  return createLanes<() => Promise<void>>({
+    ...options,
+    maxTogether: 1,
+    work: async (tasks) => {
+      for (const task of tasks) await task()
+    },
+  })
+}
+
 describe("lanes", () => {
+  test("what waits in one lane is handed over together, in order, up to a number", async () => {
+    const gate = Promise.withResolvers<void>()
+    const given: (readonly string[])[] = []
+    const lanes = createLanes<string>({
+      concurrency: 2,
+      maxQueued: 100,
+      maxTogether: 3,
+      onError: () => {},
+      work: async (tasks) => {
+        given.push(tasks)
+        await gate.promise
+      },
+    })
+    for (const task of ["1", "2", "3", "4", "5"]) await lanes.add("a", task)
+    await lanes.add("b", "other")
+    gate.resolve()
+    await lanes.idle()
+    expect(given).toEqual([["1"], ["other"], ["2", "3", "4"], ["5"]])
+  })
+
   test("each lane in order, never two tasks of one at once, never more lanes than allowed", async () => {
     const tasks = fc.array(fc.record({ lane: fc.constantFrom("a", "b", "c", "d"), ticks: fc.nat(3) }), {
       maxLength: 40,
     })
     await fc.assert(
       fc.asyncProperty(tasks, fc.integer({ min: 1, max: 4 }), async (given, concurrency) => {
-        const lanes = createLanes({ concurrency, maxQueued: 1000, onError: () => {} })
+        const lanes = lanesOfTasks({ concurrency, maxQueued: 1000, onError: () => {} })
         const running = new Set<string>()
         const done: Record<string, number[]> = {}
         for (const [at, { lane, ticks }] of given.entries()) {
@@ -46,7 +77,7 @@ describe("lanes", () => {
 
   test("who adds too much is slowed down; a task that throws does not stop its lane", async () => {
     const errors: unknown[] = []
-    const lanes = createLanes({ concurrency: 1, maxQueued: 2, onError: (error) => errors.push(error) })
+    const lanes = lanesOfTasks({ concurrency: 1, maxQueued: 2, onError: (error) => errors.push(error) })
     const gate = Promise.withResolvers<void>()
     await lanes.add("a", () => gate.promise)
     await lanes.add("a", () => Promise.reject(new Error("x")))
@@ -66,7 +97,7 @@ describe("lanes", () => {
   })
 
   test("stopping waits for what runs and drops what has not begun", async () => {
-    const lanes = createLanes({ concurrency: 1, maxQueued: 10, onError: () => {} })
+    const lanes = lanesOfTasks({ concurrency: 1, maxQueued: 10, onError: () => {} })
     const gate = Promise.withResolvers<void>()
     const ran: number[] = []
     for (const n of [1, 2]) {

@@ -121,6 +121,58 @@ export const archiveCases: readonly Case<Pair<Archive>>[] = [
     },
   },
   {
+    title: "archive: of many different appends at once each has its own id; copies among them share one",
+    async run({ first, second }) {
+      const texts = Array.from({ length: 60 }, (_, index) => `number ${index % 40}`)
+      const results = await Promise.all(
+        texts.map((text, index) => (index % 3 ? first : second).append(incoming(text, { storedAt: moment(index) }))),
+      )
+      expect(results.filter((one) => one.isNew)).toHaveLength(40)
+      const ids = new Map<string, string>()
+      for (const entry of await all(second)) ids.set(textsIn([entry])[0] ?? "", entry.id)
+      expect(results.map((one) => one.id)).toEqual(texts.map((text) => ids.get(text)))
+      const again = await Promise.all(texts.map((text) => second.append(incoming(text))))
+      expect(again).toEqual(results.map(({ id }) => ({ id, isNew: false })))
+    },
+  },
+  {
+    title: "archive: what one caller appends at once gets ids in the order of the calls",
+    async run({ first }) {
+      const results = await Promise.all(
+        Array.from({ length: 50 }, (_, index) => first.append(incoming(`number ${index}`))),
+      )
+      const ids = results.map((one) => one.id)
+      expect([...ids].sort()).toEqual(ids)
+    },
+  },
+  {
+    title: "archive: many verdicts and marks at once each reach their entry; the last of several counts",
+    async run({ first, second }) {
+      const ids = await fill(first, ["a", "b", "c", "d"])
+      const [a, b, c, d] = ids
+      if (a === undefined || b === undefined || c === undefined || d === undefined) throw new Error("nothing was appended")
+      await Promise.all([
+        first.setVerdict(a, rejected),
+        first.setVerdict(b, rejected),
+        first.setVerdict(b, secure),
+        second.setVerdict(c, { outcome: "unverified", reason: "unknown-key" }),
+        first.setVerdict(noId, secure),
+        first.markHandled(a),
+        second.markHandled(c),
+        second.markHandled(d, { verdict: secure }),
+        first.markHandled(noId, { verdict: secure }),
+      ])
+      expect((await all(second)).map((entry) => [entry.handled, entry.verdict])).toEqual([
+        [true, rejected],
+        [false, secure],
+        [true, { outcome: "unverified", reason: "unknown-key" }],
+        [true, secure],
+      ])
+      await first.markHandled(d)
+      expect((await second.get(d))?.verdict).toEqual(secure)
+    },
+  },
+  {
     title: "archive: ids grow in the order of arrival and compare as text",
     async run({ first, second }) {
       const ids: ArchiveId[] = []

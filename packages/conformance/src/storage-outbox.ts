@@ -2,6 +2,7 @@ import type { BareJid } from "@aurochs/core"
 import type { Leased, Outbox } from "@aurochs/storage"
 import { expect } from "vitest"
 import { type Case, describeCases, type SuiteOptions } from "./case.ts"
+import { outboxRunCases } from "./storage-outbox-runs.ts"
 import {
   collect,
   everyByte,
@@ -22,7 +23,7 @@ import {
  * @param make two instances over the same, empty data
  */
 export function describeOutbox(name: string, make: () => Promise<Pair<Outbox>>, options?: SuiteOptions): void {
-  describeCases(`Outbox: ${name}`, outboxCases, make, options, (pair) => pair.dispose())
+  describeCases(`Outbox: ${name}`, [...outboxCases, ...outboxRunCases], make, options, (pair) => pair.dispose())
 }
 
 const leaseMs = 10_000

@@ -43,6 +43,21 @@ export const seenCases: readonly Case<Pair<SeenSet>>[] = [
     },
   },
   {
+    title: "seen (A2): of many claims at once each has its own answer",
+    async run({ first, second }) {
+      expect(await first.claim("old", "stanza 1")).toBe("first")
+      const results = await Promise.all([
+        second.claim("old", "stanza 1"),
+        second.claim("old", "stanza 2"),
+        second.claim("new", "stanza 1"),
+        second.claim("new", "stanza 2"),
+        second.claim("new", "stanza 1"),
+        second.claim("another", "stanza 1"),
+      ])
+      expect(results).toEqual(["same-stanza", "elsewhere", "first", "elsewhere", "same-stanza", "first"])
+    },
+  },
+  {
     title: "seen: an aborted call rejects with ABORTED and claims nothing",
     async run({ first }) {
       const aborted = expect.objectContaining({ code: "ABORTED" })

@@ -81,6 +81,24 @@ export const transportCases: readonly Case<TransportSubject>[] = [
     },
   },
   {
+    title: "what is sent at once leaves in the order of the calls, also before there is a session; who gives up holds nobody up",
+    async run({ a, b }) {
+      await online(b)
+      const over = new AbortController()
+      // Whether it is written before or not.
+      const given = a.send(chat(b.account, "given up"), { signal: over.signal }).catch(() => {})
+      const sent = Array.from({ length: 40 }, (_, at) => a.send(chat(b.account, `number ${at}`)))
+      over.abort()
+      await given
+      await online(a)
+      sent.push(...Array.from({ length: 40 }, (_, at) => a.send(chat(b.account, `number ${40 + at}`))))
+      const bodies: (string | undefined)[] = []
+      while (bodies.at(-1) !== "number 79") bodies.push(...(await take(b, 1)).map(({ stanza }) => bodyOf(stanza)))
+      expect(bodies.filter((body) => body !== "given up")).toEqual(Array.from({ length: 80 }, (_, at) => `number ${at}`))
+      await soon("all acknowledgements", Promise.all(sent))
+    },
+  },
+  {
     title: "what arrives before anybody takes messages is not lost",
     async run(subject) {
       const jids = await bothOnline(subject)

@@ -105,7 +105,14 @@ function preparedBare(text: string): string | undefined {
   }
 }
 
+/** What most addresses consist of is its own prepared form; the tables need not be asked. */
+const PLAIN_LOCAL = /^[a-z0-9._-]{1,1000}$/
+const PLAIN_RESOURCE = /^[!-~]{1,1000}$/
+/** Labels of lower-case ASCII, none of them an A-label; the last begins with a letter, so that it is no number. */
+const PLAIN_DOMAIN = /^(?=.{1,253}$)(?:(?!xn--)[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*(?!xn--)[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?$/
+
 function prepareLocal(text: string): string {
+  if (PLAIN_LOCAL.test(text)) return text
   const prepared = usernameCaseMapped(text)
   // RFC 7622 §3.3.1: these are allowed by the profile, but not in a localpart.
   if (prepared === undefined || /["&'/:<>@]/.test(prepared))
@@ -114,12 +121,14 @@ function prepareLocal(text: string): string {
 }
 
 function prepareResource(text: string): string {
+  if (PLAIN_RESOURCE.test(text)) return text
   const prepared = opaqueString(text)
   if (prepared === undefined) throw bad("its resource is empty or has a forbidden character")
   return bounded(prepared)
 }
 
 function prepareDomain(text: string): string {
+  if (PLAIN_DOMAIN.test(text)) return text
   const name = text.replace(/[\u3002\uff0e\uff61]/g, ".").replace(/\.$/, "")
   if (/^\[[0-9a-fA-F:.]+\]$/.test(name)) return bounded(asUrlHost(name))
   // The URL parser would read these as something other than part of a name.

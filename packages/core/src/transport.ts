@@ -26,7 +26,8 @@ export interface Transport extends AsyncDisposable {
   /** One per (re)connection: send presence, catch up, drain the outbox. Ends on abort or disposal; rejects on a permanent failure. */
   sessions(options?: CallOptions): AsyncIterable<Session>
   /**
-   * Sends a message or presence; resolves when the server has acknowledged it (XEP-0198 §4).
+   * Sends a message or presence; resolves when the server has acknowledged it (XEP-0198 §4). Several may be on their way
+   * at once: they leave in the order of the calls, also if they first wait for a session.
    *
    * @throws {AurochsError} `NETWORK` (not acknowledged: it may or may not have arrived), `ABORTED`
    */

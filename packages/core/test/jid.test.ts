@@ -12,6 +12,23 @@ function expectRefused(work: () => unknown): void {
   expect.unreachable("nothing was thrown")
 }
 
+test("X12: a plain address is its own prepared form, by the short way and by the long one", () => {
+  const label = fc.stringMatching(/^[a-z0-9]([a-z0-9-]{0,8}[a-z0-9])?$/).filter((one) => !one.startsWith("xn--"))
+  const last = fc.stringMatching(/^[a-z]([a-z0-9-]{0,8}[a-z0-9])?$/).filter((one) => !one.startsWith("xn--"))
+  const local = fc.stringMatching(/^[a-z0-9._-]{1,12}$/)
+  const resource = fc.stringMatching(/^[!-~]{1,12}$/)
+  fc.assert(
+    fc.property(local, fc.array(label, { maxLength: 3 }), last, resource, (name, labels, top, rest) => {
+      const domain = [...labels, top].join(".")
+      const parts = { local: name, domain, resource: rest }
+      expect(parseJid(`${name}@${domain}/${rest}`)).toEqual(parts)
+      // Capitals, a full-width letter and a trailing dot take the long way.
+      const long = `\uff41${name.toUpperCase()}@${domain.toUpperCase()}./${rest}`
+      expect(parseJid(long)).toEqual({ ...parts, local: `a${name}` })
+    }),
+  )
+})
+
 describe("X12, R51: what is the same address", () => {
   const same: Record<string, [string, string]> = {
     "upper and lower case": ["Juliet@Example.ORG", "juliet@example.org"],

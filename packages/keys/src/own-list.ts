@@ -3,10 +3,15 @@ import type { CryptoProvider, SecretKey } from "@aurochs/crypto"
 import type { AuditLog, StateStore } from "@aurochs/storage"
 import { announcedBefore, reannouncements, rememberAnnounced, rememberReannouncement } from "./announced.ts"
 import type { KeyDirectory } from "./directory.ts"
+import { changeState, strings } from "./json-state.ts"
 import { announcedForm } from "./life/announced-form.ts"
 import { type OwnKeyAction, ownKeyAtStart } from "./own-key-decision.ts"
 import { announcedIn, readDirectory } from "./reading.ts"
 import { lookupDelayMs } from "./retry.ts"
+
+/** Keys of others that are written to the audit log after one look, and remembered as written. */
+const MAX_AUDITED_FOREIGN = 32
+const MAX_REMEMBERED_FOREIGN = 256
 
 /** What a look at one's own list needs. */
 export interface CheckOptions extends CallOptions {
@@ -45,7 +50,7 @@ export async function settleOwnList(
   const ours = new Set([...(o.all ?? o.held), ...o.held].map((key) => key.certificate.fingerprint))
   const foreign = listed.filter((one) => !ours.has(one))
   const notListed = held.filter((one) => !listed.includes(one))
-  for (const one of foreign) await audit(o, "own-list-foreign-key", one)
+  for (const one of await newForeign(o, foreign)) await audit(o, "own-list-foreign-key", one)
   const action = ownKeyAtStart({
     held,
     listed,
@@ -112,6 +117,19 @@ export async function announceOwnKey(
   const info = await announcedForm(o, o.key.certificate, own)
   await directory.publish(info, { signal })
   await rememberAnnounced({ ...o, fingerprint: info.fingerprint })
+}
+
+/** Those that were not found in the list before: each is written down once, however often it is seen. */
+async function newForeign(o: CheckOptions, foreign: readonly Fingerprint[]): Promise<readonly Fingerprint[]> {
+  if (foreign.length === 0) return []
+  let fresh: readonly Fingerprint[] = []
+  const change = (before: unknown) => {
+    const known = strings(before)
+    fresh = foreign.filter((one) => !known.includes(one)).slice(0, MAX_AUDITED_FOREIGN)
+    return fresh.length === 0 ? undefined : [...known, ...fresh].slice(-MAX_REMEMBERED_FOREIGN)
+  }
+  await changeState(o.state, `keys/foreign/${o.account}`, change, { signal: o.signal })
+  return fresh
 }
 
 async function announceKey(o: CheckOptions, fingerprint: Fingerprint, kind: string): Promise<void> {

@@ -8,14 +8,14 @@ import {
   entryDigest,
   type NewEntry,
 } from "@aurochs/storage"
-import type { Insertable, Selectable } from "kysely"
+import type { Selectable } from "kysely"
 import { column, idOf, plainBytes } from "./ids.ts"
 import type { ArchiveTable } from "./schema.ts"
 
 type VerdictColumns = Pick<Selectable<ArchiveTable>, "outcome" | "reason" | "signer" | "written_at" | "stranger">
 
 /** The row of a new entry. */
-export function columnsOf(entry: NewEntry): Omit<Insertable<ArchiveTable>, "namespace"> {
+export function columnsOf(entry: NewEntry): Omit<Selectable<ArchiveTable>, "namespace" | "id"> {
   const stanza = elementToJson(entry.stanza)
   return {
     account: entry.account,
@@ -30,18 +30,18 @@ export function columnsOf(entry: NewEntry): Omit<Insertable<ArchiveTable>, "name
     stored_at: entry.storedAt,
     at: entry.stampedAt ?? entry.storedAt,
     handled: entry.direction === "out",
-    ...(entry.verdict && verdictColumns(entry.verdict)),
+    ...verdictColumns(entry.verdict),
   }
 }
 
 /** A verdict replaces all of the one before. */
-export function verdictColumns(verdict: EntryVerdict): VerdictColumns {
+export function verdictColumns(verdict: EntryVerdict | undefined): VerdictColumns {
   return {
-    outcome: verdict.outcome,
-    reason: verdict.reason ?? null,
-    signer: verdict.signer ?? null,
-    written_at: verdict.writtenAt ?? null,
-    stranger: verdict.stranger ?? null,
+    outcome: verdict?.outcome ?? null,
+    reason: verdict?.reason ?? null,
+    signer: verdict?.signer ?? null,
+    written_at: verdict?.writtenAt ?? null,
+    stranger: verdict?.stranger ?? null,
   }
 }
 

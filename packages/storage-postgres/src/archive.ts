@@ -1,9 +1,10 @@
 import type { CallOptions } from "@aurochs/core"
-import type { Archive, ArchiveId, ArchiveQuery } from "@aurochs/storage"
+import type { Archive, ArchiveQuery } from "@aurochs/storage"
 import { type Expression, type ExpressionBuilder, type Selectable, type SqlBool, sql } from "kysely"
-import { columnsOf, entryOf, verdictColumns } from "./archive-row.ts"
+import { columnsOf, entryOf } from "./archive-row.ts"
+import { archiveWrites } from "./archive-writes.ts"
 import type { Connection } from "./connection.ts"
-import { idOf, numberOf, numbersOf, pages } from "./ids.ts"
+import { numberOf, numbersOf, pages } from "./ids.ts"
 import { lockAccount } from "./locks.ts"
 import type { ArchiveTable, Tables } from "./schema.ts"
 
@@ -14,16 +15,7 @@ type Row = Selectable<ArchiveTable>
 
 /** The archive of one namespace. */
 export function archiveOn(link: Connection, namespace: string): Archive {
-  const change = (operation: string, id: ArchiveId, set: Partial<Row>, options?: CallOptions) =>
-    link.run(
-      operation,
-      async (db) => {
-        const number = numberOf(id)
-        if (number === undefined) return
-        await db.updateTable("archive").set(set).where("namespace", "=", namespace).where("id", "=", number).execute()
-      },
-      options,
-    )
+  const writes = archiveWrites(link, namespace)
 
   async function* entries(operation: string, query: ArchiveQuery, unhandled: boolean, options?: CallOptions) {
     const newFirst = query.order === "new-first"
@@ -49,31 +41,8 @@ export function archiveOn(link: Connection, namespace: string): Archive {
   }
 
   return {
-    append: (entry, options) =>
-      link.transact(
-        "archive.append",
-        async (db) => {
-          // Ids are seen in their order only if they are committed in their order.
-          await lockAccount(db, "archive", namespace, entry.account)
-          const columns = columnsOf(entry)
-          const known = await db
-            .selectFrom("archive")
-            .select("id")
-            .where("namespace", "=", namespace)
-            .where("account", "=", entry.account)
-            .where("direction", "=", entry.direction)
-            .where("digest", "=", columns.digest)
-            .executeTakeFirst()
-          if (known !== undefined) return { id: idOf(known.id), isNew: false }
-          const { id } = await db
-            .insertInto("archive")
-            .values({ namespace, ...columns })
-            .returning("id")
-            .executeTakeFirstOrThrow()
-          return { id: idOf(id), isNew: true }
-        },
-        options,
-      ),
+    // The row is made while others are being written.
+    append: async (entry, options) => writes.appends.add(columnsOf(entry), options),
     get: (id, options) =>
       link.run(
         "archive.get",
@@ -91,8 +60,8 @@ export function archiveOn(link: Connection, namespace: string): Archive {
         options,
       ),
     read: (query, options) => entries("archive.read", query, false, options),
-    setVerdict: (id, verdict, options) => change("archive.setVerdict", id, verdictColumns(verdict), options),
-    markHandled: (id, options) => change("archive.markHandled", id, { handled: true }, options),
+    setVerdict: (id, verdict, options) => writes.verdicts.add({ id, verdict }, options),
+    markHandled: (id, options) => writes.handled.add({ id, verdict: options?.verdict }, options),
     unhandled: (account, options) => entries("archive.unhandled", { account }, true, options),
     remove: (ids, options) =>
       link.run(
@@ -121,7 +90,10 @@ export function archiveOn(link: Connection, namespace: string): Archive {
         },
         options,
       ),
-    async [Symbol.asyncDispose]() {},
+    async [Symbol.asyncDispose]() {
+      const { appends, verdicts, handled } = writes
+      await Promise.all([appends, verdicts, handled].map((one) => one[Symbol.asyncDispose]()))
+    },
   }
 }
 

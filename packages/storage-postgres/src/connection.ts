@@ -104,6 +104,11 @@ export function storageError(operation: string, error: unknown): unknown {
   return new AurochsError("STORAGE", `the database does not answer${why}`, { operation }, { cause: error })
 }
 
+/** The database refused it, because of a value perhaps; it is not away. */
+export function isRefused(error: unknown): boolean {
+  return isAurochsError(error, "STORAGE") && error.cause === undefined
+}
+
 function checkUrl(url: string): void {
   const protocol = URL.canParse(url) ? new URL(url).protocol : ""
   if (protocol === "postgres:" || protocol === "postgresql:") return

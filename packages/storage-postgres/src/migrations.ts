@@ -4,6 +4,7 @@ import type { Migration } from "kysely/migration"
 /** By name, in order. A migration that was released is never changed. */
 export const migrations: Readonly<Record<string, Migration>> = {
   "0001-first": { up: first },
+  "0002-out-of-line": { up: outOfLine },
 }
 
 const archive = sql`
@@ -116,4 +117,18 @@ const indexes = [
 
 async function first(db: Kysely<never>): Promise<void> {
   for (const statement of [archive, outbox, ...rest, ...indexes]) await statement.execute(db)
+}
+
+/**
+ * Ciphertext does not become smaller, and it never changes: kept beside its row, uncompressed, so that a change of state
+ * writes a small row only. Rows that are there already stay as they are.
+ */
+async function outOfLine(db: Kysely<never>): Promise<void> {
+  for (const statement of [
+    sql`alter table aurochs.archive alter column openpgp set storage external, alter column stanza set storage external`,
+    sql`alter table aurochs.archive set (toast_tuple_target = 512)`,
+    sql`alter table aurochs.outbox alter column sealed set storage external`,
+    sql`alter table aurochs.outbox set (toast_tuple_target = 512)`,
+  ])
+    await statement.execute(db)
 }

@@ -1,42 +1,37 @@
 import type { BareJid } from "@aurochs/core"
-import type { Leased, NewOutboxEntry, OutboxEntry, OutboxId, Settlement } from "@aurochs/storage"
-import { type Insertable, type RawBuilder, type Selectable, sql } from "kysely"
-import { column, idOf, plainBytes } from "./ids.ts"
+import type { Leased, OutboxEntry, OutboxId, Settlement } from "@aurochs/storage"
+import { type RawBuilder, type Selectable, sql } from "kysely"
+import { idOf, plainBytes } from "./ids.ts"
 import type { OutboxTable } from "./schema.ts"
 
 type Row = Selectable<OutboxTable>
 
-/** The row of a new entry. */
-export function columnsOf(entry: NewOutboxEntry, namespace: string): Insertable<OutboxTable> {
-  return {
-    namespace,
-    account: entry.account,
-    recipient: entry.recipient,
-    key: entry.key,
-    sealed: column(entry.sealed),
-    sealed_bytes: entry.sealed.length,
-    enqueued_at: entry.enqueuedAt,
-    state: "waiting",
-    attempts: 0,
-    lost_connections: 0,
-  }
-}
-
-/** How an attempt that ended changes its row. */
-export function settledColumns(result: Settlement): Partial<Omit<Row, "lost_connections">> & {
-  readonly lost_connections: RawBuilder<number>
+/** How an attempt that ended changes its row; `untried` and `lost` are taken from and added to its counts. */
+export function settledColumns(
+  result: Settlement,
+): Pick<Row, "state" | "because" | "retry_at" | "stanza_id" | "sent_at"> & {
+  readonly untried: number
+  readonly lost: number
 } {
-  const lost = result.kind === "waiting" && result.connectionLost === true ? 1 : 0
   return {
     state: result.kind,
-    lease: null,
-    lease_ends_at: null,
     because: result.kind === "sent" ? null : result.because,
     retry_at: result.kind === "waiting" ? result.retryAt : null,
     stanza_id: result.kind === "sent" ? result.stanzaId : null,
     sent_at: result.kind === "sent" ? result.sentAt : null,
-    lost_connections: sql<number>`lost_connections + ${lost}`,
+    untried: result.kind === "waiting" && result.untried === true ? 1 : 0,
+    lost: result.kind === "waiting" && result.connectionLost === true ? 1 : 0,
   }
+}
+
+/** How a bounce changes the row of what was sent. */
+export function returnedColumns(
+  result: Extract<Settlement, { kind: "waiting" | "parked" }>,
+): Pick<Row, "state" | "because" | "retry_at" | "stanza_id" | "sent_at"> & {
+  readonly lost_connections: RawBuilder<number>
+} {
+  const { untried: _, lost, ...columns } = settledColumns(result)
+  return { ...columns, lost_connections: sql<number>`lost_connections + ${lost}` }
 }
 
 /** What is shown to others: all but the sealed bytes. */

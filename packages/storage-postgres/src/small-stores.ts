@@ -1,40 +1,10 @@
 import { type BareJid, cryptoRandom, type Fingerprint, type KnownKey, randomId, throwIfAborted } from "@aurochs/core"
-import type { KeyStore, SecretStore, SeenSet, StateStore } from "@aurochs/storage"
+import type { KeyStore, SecretStore, StateStore } from "@aurochs/storage"
 import { type Insertable, type Selectable, sql } from "kysely"
 import type { Connection } from "./connection.ts"
 import { column, plainBytes, sha256 } from "./ids.ts"
 import { lockAccount } from "./locks.ts"
 import type { Database, KeysTable, StateTable } from "./schema.ts"
-
-/** The seen texts of one namespace. */
-export function seenOn(link: Connection, namespace: string): SeenSet {
-  return {
-    claim: (key, carriedIn, options) =>
-      link.run(
-        "seen.claim",
-        async (db) => {
-          const [keyDigest, carriedInDigest] = [sha256(key), sha256(carriedIn)]
-          const taken = await db
-            .insertInto("seen")
-            .values({ namespace, key_digest: keyDigest, carried_in_digest: carriedInDigest })
-            .onConflict((conflict) => conflict.doNothing())
-            .returning("key_digest")
-            .executeTakeFirst()
-          if (taken !== undefined) return "first"
-          // Nothing ever deletes such a row.
-          const before = await db
-            .selectFrom("seen")
-            .select("carried_in_digest")
-            .where("namespace", "=", namespace)
-            .where("key_digest", "=", keyDigest)
-            .executeTakeFirstOrThrow()
-          return before.carried_in_digest.equals(carriedInDigest) ? "same-stanza" : "elsewhere"
-        },
-        options,
-      ),
-    async [Symbol.asyncDispose]() {},
-  }
-}
 
 /** The keys of one namespace. */
 export function keysOn(link: Connection, namespace: string): KeyStore {

@@ -5,7 +5,8 @@ import { auditOn } from "./audit.ts"
 import { connection } from "./connection.ts"
 import { pendingOn } from "./migrate.ts"
 import { outboxOn } from "./outbox.ts"
-import { keysOn, secretsOn, seenOn, stateOn } from "./small-stores.ts"
+import { seenOn } from "./seen.ts"
+import { keysOn, secretsOn, stateOn } from "./small-stores.ts"
 
 /** Where, and how much of it. */
 export interface PostgresStorageOptions {
@@ -39,15 +40,22 @@ export async function postgresStorage(options: PostgresStorageOptions): Promise<
     throw error
   }
   const namespace = options.namespace ?? "default"
-  return {
-    durable: true,
+  const grouped = {
     archive: archiveOn(link, namespace),
     outbox: outboxOn(link, namespace),
     seen: seenOn(link, namespace),
+  }
+  return {
+    durable: true,
+    ...grouped,
     keys: keysOn(link, namespace),
     secrets: secretsOn(link, namespace),
     state: stateOn(link, namespace),
     audit: auditOn(link, namespace),
-    [Symbol.asyncDispose]: () => link[Symbol.asyncDispose](),
+    async [Symbol.asyncDispose]() {
+      // What waits for its group is still written.
+      for (const store of Object.values(grouped)) await store[Symbol.asyncDispose]()
+      await link[Symbol.asyncDispose]()
+    },
   }
 }

@@ -136,6 +136,40 @@ describe("one that answers", () => {
     await lock
   })
 
+  test("of changes that are written together, one that the database refuses fails alone", async () => {
+    await using storage = await postgresStorage({ url: server.url, namespace: "together" })
+    const entry = (key: string) => ({
+      account: juliet,
+      recipient: juliet,
+      key,
+      sealed: new Uint8Array([1]),
+      enqueuedAt: new Date(0),
+    })
+    // PostgreSQL has no place for NUL in a text.
+    const keys = ["1", "2", "a\0b", "3"]
+    const results = await Promise.allSettled(keys.map((key) => storage.outbox.enqueue([entry(key)])))
+    expect(results.map(({ status }) => status)).toEqual(["fulfilled", "fulfilled", "rejected", "fulfilled"])
+    expect(results[2]).toMatchObject({ reason: { code: "STORAGE", details: { operation: "outbox.enqueue" } } })
+    const kept = (await Array.fromAsync(storage.outbox.list(juliet))).map(({ key }) => key)
+    expect(kept).toEqual(["1", "2", "3"])
+  })
+
+  test("what was asked for before a storage is closed is still written, as far as it was not given up", async () => {
+    const storage = await postgresStorage({ url: server.url, namespace: "closing" })
+    const over = new AbortController()
+    const claims = Array.from({ length: 300 }, (_, at) =>
+      storage.seen.claim(`text ${at}`, "a stanza", at === 299 ? { signal: over.signal } : {}),
+    )
+    over.abort()
+    claims.at(-1)?.catch(() => {})
+    await storage[Symbol.asyncDispose]()
+    expect(new Set(await Promise.all(claims.slice(0, -1)))).toEqual(new Set(["first"]))
+    await expect(claims.at(-1)).rejects.toMatchObject({ code: "ABORTED" })
+    await using again = await postgresStorage({ url: server.url, namespace: "closing" })
+    expect(await again.seen.claim("text 298", "a stanza")).toBe("same-stanza")
+    expect(await again.seen.claim("text 299", "another")).toBe("first")
+  })
+
   test("namespaces do not see each other", async () => {
     await using one = await postgresStorage({ url: server.url, namespace: "one" })
     await using two = await postgresStorage({ url: server.url, namespace: "two" })

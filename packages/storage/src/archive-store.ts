@@ -86,7 +86,13 @@ export function archiveOn(backing: Backing): Archive {
       }),
     setVerdict: (id, verdict, options) =>
       change("archive.setVerdict", id, (row) => ({ ...row, verdict: { ...verdict } }), options),
-    markHandled: (id, options) => change("archive.markHandled", id, (row) => ({ ...row, handled: true }), options),
+    markHandled: (id, options) =>
+      change(
+        "archive.markHandled",
+        id,
+        (row) => ({ ...row, handled: true, verdict: options?.verdict === undefined ? row.verdict : { ...options.verdict } }),
+        options,
+      ),
     unhandled: (account, options) =>
       entries("archive.unhandled", (row) => row.account === account && row.direction === "in" && !row.handled, {
         call: options,

@@ -75,8 +75,12 @@ export interface Archive extends AsyncDisposable {
   read(query: ArchiveQuery, options?: CallOptions): AsyncIterable<ArchiveEntry>
   /** Replaces the verdict; also later, when a sender's key arrived. An unknown id changes nothing. */
   setVerdict(id: ArchiveId, verdict: EntryVerdict, options?: CallOptions): Promise<void>
-  /** The handlers have had it. An unknown id changes nothing. */
-  markHandled(id: ArchiveId, options?: CallOptions): Promise<void>
+  /**
+   * The handlers have had it. An unknown id changes nothing.
+   *
+   * @param options.verdict set in the same step, as by {@link Archive.setVerdict}
+   */
+  markHandled(id: ArchiveId, options?: CallOptions & { readonly verdict?: EntryVerdict | undefined }): Promise<void>
   /** Incoming entries that a crash left unhandled, oldest first. */
   unhandled(account: BareJid, options?: CallOptions): AsyncIterable<ArchiveEntry>
   /** The number of those that were there. The same message may be appended again afterwards, under another id. */

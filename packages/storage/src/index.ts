@@ -2,5 +2,13 @@ export type { Archive, ArchiveEntry, ArchiveId, ArchiveQuery, EntryVerdict, NewE
 export { elementFromJson, elementToJson, entryDigest } from "./entry.ts"
 export { fileStorage, fileStore } from "./file/storage.ts"
 export { memoryStorage } from "./memory.ts"
-export type { Leased, NewOutboxEntry, Outbox, OutboxEntry, OutboxId, Settlement } from "./outbox.ts"
+export {
+  type Leased,
+  maxRunBytes,
+  type NewOutboxEntry,
+  type Outbox,
+  type OutboxEntry,
+  type OutboxId,
+  type Settlement,
+} from "./outbox.ts"
 export type { AuditEvent, AuditLog, KeyStore, SecretStore, SeenSet, StateStore, StateValue, Storage } from "./stores.ts"

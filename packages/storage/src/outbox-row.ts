@@ -68,6 +68,7 @@ export function settled(row: OutboxRow, result: Settlement): OutboxRow {
         state: "waiting",
         because: result.because,
         retryAt: result.retryAt,
+        attempts: row.attempts - (result.untried === true ? 1 : 0),
         lostConnections: row.lostConnections + (result.connectionLost === true ? 1 : 0),
         stanzaId: undefined,
         sentAt: undefined,

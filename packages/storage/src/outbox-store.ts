@@ -1,6 +1,6 @@
-import { AurochsError, type BareJid, type CallOptions, cryptoRandom, randomId, throwIfAborted } from "@aurochs/core"
+import { AurochsError, type CallOptions, cryptoRandom, randomId, throwIfAborted } from "@aurochs/core"
 import type { Backing, Rows, Transaction } from "./backing.ts"
-import type { Leased, NewOutboxEntry, Outbox, OutboxId } from "./outbox.ts"
+import { type Leased, maxRunBytes, type NewOutboxEntry, type Outbox, type OutboxId } from "./outbox.ts"
 import {
   keysOf,
   type OutboxRow,
@@ -57,13 +57,13 @@ export function outboxOn(backing: Backing): Outbox {
           const leaseEndsAt = new Date(options.now.getTime() + options.leaseMs)
           const put: OutboxRow[] = []
           const leased: Leased[] = []
-          for (const row of claimable(tx.rows, options.account, options.now, options.limit)) {
+          const lease = randomId(random)
+          for (const row of claimable(tx.rows, options)) {
             const sealed = await blobs.get("outbox.claim", row.id)
             if (sealed === undefined)
               throw new AurochsError("STORAGE", `the content of outbox entry ${row.id} is gone`, {
                 operation: "outbox.claim",
               })
-            const lease = randomId(random)
             const next: OutboxRow = {
               ...row,
               state: "leased",
@@ -161,6 +161,18 @@ export function outboxOn(backing: Backing): Outbox {
         options,
       ),
 
+    waiting: (account, options) =>
+      table.read(
+        "outbox.waiting",
+        ({ all }) => {
+          let count = 0
+          for (const row of all.values())
+            if (row.account === account && (row.state === "waiting" || row.state === "leased")) count += 1
+          return count
+        },
+        options,
+      ),
+
     async *list(account, options) {
       const rows = await table.read(
         "outbox.list",
@@ -213,17 +225,29 @@ function unparked(row: OutboxRow): OutboxRow {
   return { ...row, state: "waiting", because: undefined }
 }
 
-/** The head of each recipient's line, if its time has come. */
-function claimable(rows: Rows<OutboxRow>, account: BareJid, now: Date, limit: number): OutboxRow[] {
-  const heads = new Set<string>()
+/** The run at the head of each recipient's line, if its time has come; in the order of entry. */
+function claimable(rows: Rows<OutboxRow>, o: Parameters<Outbox["claim"]>[0]): OutboxRow[] {
+  const runs = new Map<string, { count: number; bytes: number; isOver: boolean }>()
+  const perRecipient = o.perRecipient ?? 1
   const found: OutboxRow[] = []
+  let lines = 0
   for (const row of rows.all.values()) {
-    if (found.length >= limit) break
-    if (row.account !== account || row.state === "sent" || row.state === "parked") continue
-    if (heads.has(row.recipient)) continue
-    heads.add(row.recipient)
+    if (row.account !== o.account || row.state === "sent" || row.state === "parked") continue
+    const run = runs.get(row.recipient) ?? { count: 0, bytes: 0, isOver: false }
+    runs.set(row.recipient, run)
+    if (run.isOver) continue
+    const isHead = run.count === 0
     const heldUntil = row.state === "leased" ? row.leaseEndsAt : row.retryAt
-    if (heldUntil === undefined || heldUntil <= now) found.push(row)
+    const isDue = heldUntil === undefined || heldUntil <= o.now
+    const fits = isHead ? lines < o.limit : run.count < perRecipient && run.bytes + row.sealedBytes <= maxRunBytes
+    if (!isDue || !fits) {
+      run.isOver = true
+      continue
+    }
+    if (isHead) lines += 1
+    run.count += 1
+    run.bytes += row.sealedBytes
+    found.push(row)
   }
   return found
 }

@@ -3,6 +3,9 @@ import type { BareJid, Brand, CallOptions } from "@aurochs/core"
 /** Names one waiting message; ids grow in the order of entry and compare as text. */
 export type OutboxId = Brand<string, "OutboxId">
 
+/** Sealed bytes of one run of {@link Outbox.claim}, at most. */
+export const maxRunBytes = 1_048_576
+
 /** A message that is to be sent. */
 export interface NewOutboxEntry {
   readonly account: BareJid
@@ -17,7 +20,7 @@ export interface NewOutboxEntry {
 /** A message taken out to be sent; nobody else gets it until the lease ends. */
 export interface Leased extends NewOutboxEntry {
   readonly id: OutboxId
-  /** How often it was claimed, this time included. */
+  /** How often it was claimed to be sent, this time included. */
   readonly attempts: number
   /** How many of them ended with a lost connection. */
   readonly lostConnections: number
@@ -51,6 +54,8 @@ export type Settlement =
       readonly retryAt: Date
       readonly because: string
       readonly connectionLost?: boolean | undefined
+      /** It was taken out, and no attempt was made: the claim does not count as one. */
+      readonly untried?: boolean | undefined
     }
   /** It is put aside with its reason, and the next one goes. */
   | { readonly kind: "parked"; readonly because: string }
@@ -69,11 +74,15 @@ export interface Outbox extends AsyncDisposable {
    */
   enqueue(entries: readonly NewOutboxEntry[], options?: CallOptions): Promise<OutboxId[]>
   /**
-   * Leases the first message of each recipient whose time has come, oldest first. A lease that ran out (a crash) makes
-   * the message claimable again.
+   * Leases the first message of each recipient whose time has come, oldest first; or a run: the first and those that
+   * follow it in its line without a gap and whose time has come, too. Whoever has a run sends it in its order, and gives
+   * back what stands behind one that has to wait. Nobody gets a message before which another one waits or is leased to
+   * somebody else. A lease that ran out (a crash) makes the message claimable again.
    *
    * @param options.leaseMs milliseconds
-   * @param options.limit at most this many
+   * @param options.limit at most so many recipients
+   * @param options.perRecipient the longest run, in messages; 1 by default. A run is also at most {@link maxRunBytes}
+   *   long, if it has more than one message
    */
   claim(
     options: CallOptions & {
@@ -81,6 +90,7 @@ export interface Outbox extends AsyncDisposable {
       readonly now: Date
       readonly leaseMs: number
       readonly limit: number
+      readonly perRecipient?: number | undefined
     },
   ): Promise<Leased[]>
   /**
@@ -118,6 +128,8 @@ export interface Outbox extends AsyncDisposable {
   release(account: BareJid, options?: CallOptions): Promise<number>
   /** Puts parked messages back into their places in the line; the number of them. */
   unpark(ids: readonly OutboxId[], options?: CallOptions): Promise<number>
+  /** How many messages are neither sent nor parked. */
+  waiting(account: BareJid, options?: CallOptions): Promise<number>
   /** Oldest first; what was sent only if asked for. */
   list(
     account: BareJid,

@@ -21,6 +21,8 @@ export interface Outbound {
   acknowledge(): void
   /** Anything has come. */
   heard(): void
+  /** Writes at once what would be written in a moment. */
+  flush(): void
 }
 
 const R = serializeXml(element("r", namespaces.streamManagement))
@@ -38,9 +40,19 @@ export function outboundOf(settings: Settings, management: StreamManagement, req
   /** Stanzas were sent after the last `<r/>`. */
   let unasked = false
 
-  const write = (text: string) => {
+  /** What is written in one turn of the event loop leaves in one piece, with one `<r/>` behind it. */
+  let pending = ""
+  const flush = () => {
     const current = link
-    current?.write(text).catch((error: unknown) => current.destroy(error))
+    if (unasked) ask()
+    const text = pending
+    pending = ""
+    if (text !== "") current?.write(text).catch((error: unknown) => current.destroy(error))
+  }
+  const write = (text: string) => {
+    if (link === undefined) return
+    if (pending === "") setImmediate(flush)
+    pending += text
   }
   const later = (ms: number, signal: AbortSignal, then: () => void) =>
     void clock.sleep(ms, { signal }).then(then, () => {})
@@ -56,13 +68,6 @@ export function outboundOf(settings: Settings, management: StreamManagement, req
     later(ackTimeoutMs, AbortSignal.any([mine.signal, connected.signal]), () =>
       current.destroy(networkError("timeout", "the server does not acknowledge")),
     )
-  }
-  const askSoon = () => {
-    unasked = true
-    // One <r/> for all that is sent at once.
-    queueMicrotask(() => {
-      if (unasked) ask()
-    })
   }
   const ping = async (): Promise<void> => {
     try {
@@ -99,13 +104,14 @@ export function outboundOf(settings: Settings, management: StreamManagement, req
     if (!link.acknowledgements) return await link.write(text)
     const acknowledged = management.outgoing(text)
     write(text)
-    askSoon()
+    unasked = true
     return await acknowledged
   }
 
   return {
     attach(next) {
       link = next
+      pending = ""
       connected = new AbortController()
       asked = undefined
       lastHeard = clock.now().getTime()
@@ -118,6 +124,7 @@ export function outboundOf(settings: Settings, management: StreamManagement, req
     },
     detach() {
       link = undefined
+      pending = ""
       connected.abort()
     },
     async stanza(what) {
@@ -136,6 +143,7 @@ export function outboundOf(settings: Settings, management: StreamManagement, req
       else later(ASK_AGAIN_MS, connected.signal, () => (management.unacknowledged().length > 0 ? ask() : undefined))
     },
     acknowledge: () => write(serializeXml(management.acknowledgement())),
+    flush,
     heard() {
       lastHeard = clock.now().getTime()
     },

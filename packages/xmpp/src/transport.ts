@@ -6,6 +6,7 @@ import {
   type Session,
   type Transport,
   throwIfAborted,
+  type XmlElement,
 } from "@aurochs/core"
 import { answers as answersOf } from "./answers.ts"
 import type { Link } from "./bind.ts"
@@ -142,6 +143,39 @@ export function xmpp(options: XmppOptions): Transport {
     }
   }
 
+  /** Sends that wait for a session, or for those before them. */
+  let inLine = 0
+  let lastTurn: Promise<void> = Promise.resolve()
+  /** Resolves when there is a session and all sends before this one are written. @returns to be called when this one is */
+  const turn = async (callOptions: CallOptions | undefined): Promise<() => void> => {
+    const before = lastTurn
+    const { promise, resolve } = Promise.withResolvers<void>()
+    lastTurn = promise
+    inLine += 1
+    const over = () => {
+      inLine -= 1
+      resolve()
+    }
+    try {
+      await abortable(before, callOptions)
+      await online(callOptions)
+      return over
+    } catch (error) {
+      // Who gives up does not let those behind overtake those before.
+      void before.then(over)
+      throw error
+    }
+  }
+
+  /** The text is written before this returns its promise. */
+  const write = (stanza: XmlElement, written: (() => void) | undefined): Promise<void> => {
+    try {
+      return outbound.stanza(stanza)
+    } finally {
+      written?.()
+    }
+  }
+
   return {
     account,
     async *sessions(callOptions) {
@@ -157,8 +191,9 @@ export function xmpp(options: XmppOptions): Transport {
       }
     },
     async send(stanza, callOptions) {
-      await online(callOptions)
-      await abortable(outbound.stanza(stanza), callOptions)
+      throwIfAborted(callOptions)
+      const written = link !== undefined && inLine === 0 ? undefined : await turn(callOptions)
+      await abortable(write(stanza, written), callOptions)
     },
     async request(request, callOptions) {
       const timeoutMs = callOptions?.timeoutMs ?? REQUEST_TIMEOUT_MS
@@ -191,6 +226,7 @@ export function xmpp(options: XmppOptions): Transport {
       if (lifetime.signal.aborted) return await running
       const current = link
       if (current?.acknowledgements) outbound.acknowledge()
+      outbound.flush()
       const closing = current?.end()
       lifetime.abort()
       await closing
