@@ -163,7 +163,11 @@ function later(
   return { kind: "waiting", retryAt: new Date(clock.now().getTime() + retryInMs), because, connectionLost }
 }
 
-function failed(leased: Leased, error: unknown, { parts, signal }: Pick<AttemptOptions, "parts" | "signal">): Attempted {
+function failed(
+  leased: Leased,
+  error: unknown,
+  { parts, signal }: Pick<AttemptOptions, "parts" | "signal">,
+): Attempted {
   const { log } = parts
   const about = { outboxId: leased.id, to: leased.recipient }
   const after = (because: string, retryInMs: number) => ended(later(parts, because, retryInMs))

@@ -52,7 +52,8 @@ export async function drain(options: DrainOptions): Promise<void> {
     }
   }
 
-  const giveBack = (all: readonly Leased[]) => Promise.all(all.map((leased) => settle(leased, Promise.resolve(untried(parts)))))
+  const giveBack = (all: readonly Leased[]) =>
+    Promise.all(all.map((leased) => settle(leased, Promise.resolve(untried(parts)))))
 
   const start = (run: readonly Leased[]): Promise<void> => {
     const recipient = run[0]?.recipient ?? account

@@ -331,8 +331,7 @@ export function createIncomings(options: IncomingOptions): Incomings {
     },
 
     async resume(entry) {
-      if (!underWay.has(entry.id))
-        await enqueue({ ...taskOf(entry, entry.stampedAt ?? entry.storedAt), isNew: false })
+      if (!underWay.has(entry.id)) await enqueue({ ...taskOf(entry, entry.stampedAt ?? entry.storedAt), isNew: false })
     },
 
     async reopen(entry) {

@@ -78,7 +78,8 @@ export async function openTogether(
     const sender = peerOf(delivery, options.parts.account)?.sender
     if (sender === undefined) return undefined
     const received = await openOnce(delivery, sender, options, keysOf(sender))
-    if (received === undefined || (received.kind === "unverified" && received.reason === "unknown-key")) return undefined
+    if (received === undefined || (received.kind === "unverified" && received.reason === "unknown-key"))
+      return undefined
     return { received, identity: received.kind === "secure" ? await stanzaIdentity(delivery) : "" }
   }
   const opened: Awaited<ReturnType<typeof openOne>>[] = []

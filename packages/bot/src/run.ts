@@ -84,7 +84,11 @@ export async function runBot(run: RunOptions): Promise<void> {
 
   const work = Promise.all([
     loop(sessions(run, stop.signal, firstSession.resolve).finally(() => firstSession.resolve())),
-    loop(firstSession.promise.then(() => live(run, lanes, (made) => (incomings = made), stop.signal, hardStop.signal, loop))),
+    loop(
+      firstSession.promise.then(() =>
+        live(run, lanes, (made) => (incomings = made), stop.signal, hardStop.signal, loop),
+      ),
+    ),
   ])
   const stopping = Promise.withResolvers<void>()
   const onStop = () => stopping.resolve()
@@ -92,7 +96,12 @@ export async function runBot(run: RunOptions): Promise<void> {
   if (stop.signal.aborted) onStop()
   try {
     await stopping.promise
-    await endWithin(options.graceMs ?? 10_000, parts, hardStop, Promise.all([work, lanes.stop().then(() => incomings?.marked())]))
+    await endWithin(
+      options.graceMs ?? 10_000,
+      parts,
+      hardStop,
+      Promise.all([work, lanes.stop().then(() => incomings?.marked())]),
+    )
   } finally {
     signal?.removeEventListener("abort", onAbort)
     for (const feature of features) feature[Symbol.dispose]()
@@ -210,7 +219,8 @@ async function receive(parts: Parts, incomings: Incomings, bounces: Bounces, sto
     for await (const delivery of parts.transport.messages({ signal: stop })) {
       if (stop.aborted) return
       // A bounce from the archive was seen when it came; only live ones say something of what is in the outbox now.
-      if (delivery.stanza.attributes.type === "error" && delivery.via === "live") await takeBounce(parts, bounces, delivery)
+      if (delivery.stanza.attributes.type === "error" && delivery.via === "live")
+        await takeBounce(parts, bounces, delivery)
       await incomings.receive(delivery)
     }
   } finally {

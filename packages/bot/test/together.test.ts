@@ -119,7 +119,12 @@ describe("on the way out", () => {
     const words = createOwnWords()
     const message = { recipient: "juliet@example.org", key: "k", payload: [textBody("x")], encryptedOnly: false }
     const sealed = Uint8Array.of(1, 2, 3)
-    const entry = { id: "1", recipient: message.recipient, key: "k", sealed: Uint8Array.of(1, 2, 3) } as unknown as Leased
+    const entry = {
+      id: "1",
+      recipient: message.recipient,
+      key: "k",
+      sealed: Uint8Array.of(1, 2, 3),
+    } as unknown as Leased
     for (const other of [
       { sealed: Uint8Array.of(1, 2, 4) },
       { sealed: Uint8Array.of(1, 2) },
@@ -162,7 +167,9 @@ describe("on the way in", () => {
     for (const stanza of stanzas.slice(20)) world.account(botJid).deliver(stanza, "mam")
     await eventually(async () => {
       const entries = await Array.fromAsync(bot?.storage.archive.read({ account: botJid }) ?? [])
-      expect(entries.map(({ handled, verdict }) => [handled, verdict?.outcome])).toEqual(all.map(() => [true, "secure"]))
+      expect(entries.map(({ handled, verdict }) => [handled, verdict?.outcome])).toEqual(
+        all.map(() => [true, "secure"]),
+      )
     })
     expect(heard).toEqual(all)
   })

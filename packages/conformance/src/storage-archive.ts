@@ -150,7 +150,8 @@ export const archiveCases: readonly Case<Pair<Archive>>[] = [
     async run({ first, second }) {
       const ids = await fill(first, ["a", "b", "c", "d"])
       const [a, b, c, d] = ids
-      if (a === undefined || b === undefined || c === undefined || d === undefined) throw new Error("nothing was appended")
+      if (a === undefined || b === undefined || c === undefined || d === undefined)
+        throw new Error("nothing was appended")
       await Promise.all([
         first.setVerdict(a, rejected),
         first.setVerdict(b, rejected),

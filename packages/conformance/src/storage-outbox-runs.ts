@@ -76,7 +76,10 @@ export const outboxRunCases: readonly Case<Pair<Outbox>>[] = [
     title: "outbox: a run passes over what is parked and ends before it is too long in bytes",
     async run({ first, second }) {
       const sealed = new Uint8Array(maxRunBytes / 2)
-      const [id] = await first.enqueue([outgoing("0", romeo), outgoing("1", romeo, { sealed: new Uint8Array(2_000_000) })])
+      const [id] = await first.enqueue([
+        outgoing("0", romeo),
+        outgoing("1", romeo, { sealed: new Uint8Array(2_000_000) }),
+      ])
       await first.enqueue(["2", "3", "4"].map((key) => outgoing(key, romeo, { sealed })))
       const [head] = await claim(first, 0, { perRecipient: 1 })
       expect(head?.id).toBe(id)

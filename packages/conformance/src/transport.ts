@@ -81,7 +81,8 @@ export const transportCases: readonly Case<TransportSubject>[] = [
     },
   },
   {
-    title: "what is sent at once leaves in the order of the calls, also before there is a session; who gives up holds nobody up",
+    title:
+      "what is sent at once leaves in the order of the calls, also before there is a session; who gives up holds nobody up",
     async run({ a, b }) {
       await online(b)
       const over = new AbortController()
@@ -94,7 +95,9 @@ export const transportCases: readonly Case<TransportSubject>[] = [
       sent.push(...Array.from({ length: 40 }, (_, at) => a.send(chat(b.account, `number ${40 + at}`))))
       const bodies: (string | undefined)[] = []
       while (bodies.at(-1) !== "number 79") bodies.push(...(await take(b, 1)).map(({ stanza }) => bodyOf(stanza)))
-      expect(bodies.filter((body) => body !== "given up")).toEqual(Array.from({ length: 80 }, (_, at) => `number ${at}`))
+      expect(bodies.filter((body) => body !== "given up")).toEqual(
+        Array.from({ length: 80 }, (_, at) => `number ${at}`),
+      )
       await soon("all acknowledgements", Promise.all(sent))
     },
   },

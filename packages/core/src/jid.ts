@@ -109,7 +109,8 @@ function preparedBare(text: string): string | undefined {
 const PLAIN_LOCAL = /^[a-z0-9._-]{1,1000}$/
 const PLAIN_RESOURCE = /^[!-~]{1,1000}$/
 /** Labels of lower-case ASCII, none of them an A-label; the last begins with a letter, so that it is no number. */
-const PLAIN_DOMAIN = /^(?=.{1,253}$)(?:(?!xn--)[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*(?!xn--)[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?$/
+const PLAIN_DOMAIN =
+  /^(?=.{1,253}$)(?:(?!xn--)[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*(?!xn--)[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?$/
 
 function prepareLocal(text: string): string {
   if (PLAIN_LOCAL.test(text)) return text

@@ -100,7 +100,11 @@ async function renew(context: Context, held: Held, options: RenewOptions): Promi
   }
   const renewed = await context.certificates.merge(bytes, changed, { signal })
   await takenIn(context, renewed.bytes, { signal })
-  return context.handles.add({ ...held, certificate: renewed, passphrase: held.passphrase?.slice() })
+  return context.handles.add({
+    ...held,
+    certificate: renewed,
+    passphrase: held.passphrase && new Uint8Array(held.passphrase),
+  })
 }
 
 type CertifyOptions = CallOptions & At & { readonly userId: string }
@@ -140,7 +144,11 @@ async function adopt(
   throwIfAborted({ signal })
   const adopted = await context.certificates.merge(held.certificate.bytes, certificate, { signal })
   await takenIn(context, adopted.bytes, { signal })
-  return context.handles.add({ ...held, certificate: adopted, passphrase: held.passphrase?.slice() })
+  return context.handles.add({
+    ...held,
+    certificate: adopted,
+    passphrase: held.passphrase && new Uint8Array(held.passphrase),
+  })
 }
 
 function needsPrimary(held: Held): void {

@@ -67,7 +67,7 @@ async function readable(context: Context, bytes: Uint8Array, options: ImportOpti
     if (handle === undefined) throw backend("the certificate reader found no key")
     // Written anew: in the one form that every gpg reads, also where the passphrase was applied in a newer way.
     const written = await certificates.secrets?.export(handle, { passphrase: passphrase ?? "none", signal })
-    return { handle, bytes: written ?? bytes.slice(), passphrase: passphrase?.slice() }
+    return { handle, bytes: written ?? new Uint8Array(bytes), passphrase: passphrase && new Uint8Array(passphrase) }
   }
   try {
     return await read(undefined)

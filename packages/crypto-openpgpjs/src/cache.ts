@@ -30,7 +30,7 @@ export function cache<T>(maxEntries: number): Cache<T> {
         entries.set(at, known)
         return known.value
       }
-      const copy = bytes.slice()
+      const copy = new Uint8Array(bytes)
       const entry: Entry<T> = { bytes: copy, value: make(copy) }
       entries.set(at, entry)
       entry.value.catch(() => {

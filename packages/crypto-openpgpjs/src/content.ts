@@ -46,7 +46,7 @@ export async function contentOf(list: pgp.PacketList<pgp.AnyPacket>, limits: Lim
     throw badData("message", "it exceeds maxPlaintextBytes", "maxPlaintextBytes")
   }
   // A copy: the bytes lie in a larger buffer together with the signatures.
-  return { literal, plaintext: plaintext.slice(), signatures: [...prefixed, ...trailing] }
+  return { literal, plaintext: new Uint8Array(plaintext), signatures: [...prefixed, ...trailing] }
 }
 
 async function unwrapped(list: pgp.PacketList<pgp.AnyPacket>): Promise<Packets> {

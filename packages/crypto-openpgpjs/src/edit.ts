@@ -79,7 +79,7 @@ function isSignature(bytes: Uint8Array): boolean {
 async function revoked(context: Context, key: Checked, bytes: Uint8Array): Promise<Checked> {
   const wrong = () => badData("certificate", "not a revocation of this certificate")
   const { packets } = await step(
-    () => pgp.readSignature({ binarySignature: bytes.slice(), config: context.config }),
+    () => pgp.readSignature({ binarySignature: new Uint8Array(bytes), config: context.config }),
     wrong,
   )
   const [packet] = packets

@@ -45,5 +45,5 @@ export async function parsed(
 /** Reads a message that is not encrypted. */
 export function parseClear(bytes: Uint8Array, inside: Inside): Promise<Content | Failure> {
   // A copy: the library keeps pointing into what it was given. Which packets are allowed, the quota says.
-  return parsed(inside, (config) => pgp.PacketList.fromBinary(bytes.slice(), new Map(), config))
+  return parsed(inside, (config) => pgp.PacketList.fromBinary(new Uint8Array(bytes), new Map(), config))
 }

@@ -66,7 +66,7 @@ export async function openWithSessionKey(
 /** @throws {AurochsError} `CANNOT_DECRYPT` (`damaged`) for an algorithm that the library does not know */
 function knownSessionKey({ algorithm, bytes }: SessionKey): KnownSessionKey {
   if (!CIPHERS.has(algorithm)) throw cannotDecrypt("damaged")
-  return { bytes: bytes.slice(), algorithm }
+  return { bytes: new Uint8Array(bytes), algorithm }
 }
 
 const CIPHERS: ReadonlySet<number> = new Set(Object.values(pgp.enums.symmetric).map(Number))

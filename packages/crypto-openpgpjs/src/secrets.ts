@@ -85,7 +85,7 @@ export async function importSecret(
   const passphrase = options?.passphrase === undefined ? undefined : passphraseText(options.passphrase)
   const unlocked: Unlocked[] = []
   // A copy: the library's key points into what it read, and disposing wipes it.
-  for (const bytes of splitSecretKeys(secret.slice(), context.limits)) {
+  for (const bytes of splitSecretKeys(new Uint8Array(secret), context.limits)) {
     unlocked.push(await unlock(context, bytes, passphrase))
     throwIfAborted(options)
   }

@@ -262,8 +262,11 @@ describe("redirects", () => {
       const http = httpClient({ ca: tls?.cert, proxy: { https: `http://127.0.0.1:${port}` } })
       const answer = await http({ url: new URL("https://keys.example/a"), maxBytes: 100 })
       expect(new TextDecoder().decode(answer?.bytes)).toBe("behind")
-  XX error = await http({ url: new URL("https://127.0.0.1/"), maxBytes: 10 }).catch((e: unknown) => e)
-      expect(error).toMatchObject({ code: "NETWORK", details: { phase: "connect" } })
+      expect(tunnels).toEqual(["keys.example:443"])
+      for (const host of ["127.0.0.1", "localhost", "a.localhost", "intranet", "[::ffff:7f00:1]"]) {
+        const error = await http({ url: new URL(`https://${host}/`), maxBytes: 10 }).catch((e: unknown) => e)
+        expect(error).toMatchObject({ code: "NETWORK", details: { phase: "connect" } })
+      }
       expect(tunnels).toHaveLength(1)
       proxy.closeAllConnections()
       proxy.close()

@@ -41,7 +41,11 @@ export function archiveWrites(link: Connection, namespace: string): ArchiveWrite
     handled: groups<Mark, void>(async (marks) => {
       const isJudged = (mark: Mark): mark is NewVerdict => mark.verdict !== undefined
       await link.run("archive.markHandled", async (db) => {
-        await mark(db, namespace, marks.filter((one) => !isJudged(one)).map(({ id }) => id))
+        await mark(
+          db,
+          namespace,
+          marks.filter((one) => !isJudged(one)).map(({ id }) => id),
+        )
         await setVerdicts(db, namespace, marks.filter(isJudged), true)
       })
       return marks.map(() => {})

@@ -7,9 +7,10 @@ import type { OutboxTable } from "./schema.ts"
 type Row = Selectable<OutboxTable>
 
 /** How an attempt that ended changes its row; `untried` and `lost` are taken from and added to its counts. */
-export function settledColumns(
-  result: Settlement,
-): Pick<Row, "state" | "because" | "retry_at" | "stanza_id" | "sent_at"> & {
+export function settledColumns(result: Settlement): Pick<
+  Row,
+  "state" | "because" | "retry_at" | "stanza_id" | "sent_at"
+> & {
   readonly untried: number
   readonly lost: number
 } {
@@ -25,9 +26,10 @@ export function settledColumns(
 }
 
 /** How a bounce changes the row of what was sent. */
-export function returnedColumns(
-  result: Extract<Settlement, { kind: "waiting" | "parked" }>,
-): Pick<Row, "state" | "because" | "retry_at" | "stanza_id" | "sent_at"> & {
+export function returnedColumns(result: Extract<Settlement, { kind: "waiting" | "parked" }>): Pick<
+  Row,
+  "state" | "because" | "retry_at" | "stanza_id" | "sent_at"
+> & {
   readonly lost_connections: RawBuilder<number>
 } {
   const { untried: _, lost, ...columns } = settledColumns(result)

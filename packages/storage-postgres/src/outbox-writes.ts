@@ -93,15 +93,10 @@ async function insert(db: Database, namespace: string, entries: readonly NewOutb
   return rows
 }
 
-async function settle(
-  db: Database,
-  namespace: string,
-  all: readonly Settling[],
-): Promise<("settled" | "lost")[]> {
+async function settle(db: Database, namespace: string, all: readonly Settling[]): Promise<("settled" | "lost")[]> {
   // The first of several for one lease counts: then the lease is over.
   const unique = new Map<string, Settling>()
-  for (const one of all)
-    if (numberOf(one.id) !== undefined && !unique.has(leaseOf(one))) unique.set(leaseOf(one), one)
+  for (const one of all) if (numberOf(one.id) !== undefined && !unique.has(leaseOf(one))) unique.set(leaseOf(one), one)
   const rows = [...unique.values()]
   const set = rows.map(({ result }) => settledColumns(result))
   const settled =

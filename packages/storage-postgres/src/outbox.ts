@@ -34,7 +34,9 @@ export function outboxOn(link: Connection, namespace: string): Outbox {
         async (db) => {
           const lease = randomId(random)
           const perRecipient = options.perRecipient ?? 1
-          const { rows } = await claim({ ...options, namespace, lease, perRecipient, maxBytes: maxRunBytes }).execute(db)
+          const { rows } = await claim({ ...options, namespace, lease, perRecipient, maxBytes: maxRunBytes }).execute(
+            db,
+          )
           return rows.sort((a, b) => (BigInt(a.id) < BigInt(b.id) ? -1 : 1)).map((row) => leased(row, lease))
         },
         options,

@@ -14,9 +14,7 @@ type Result = Awaited<ReturnType<SeenSet["claim"]>>
 
 /** The seen texts of one namespace. */
 export function seenOn(link: Connection, namespace: string): SeenSet {
-  const claims = groups<Claim, Result>((wanted) =>
-    link.run("seen.claim", (db) => claimAll(db, namespace, wanted)),
-  )
+  const claims = groups<Claim, Result>((wanted) => link.run("seen.claim", (db) => claimAll(db, namespace, wanted)))
   return {
     claim: (key, carriedIn, options) => claims.add({ key: sha256(key), carriedIn: sha256(carriedIn) }, options),
     [Symbol.asyncDispose]: () => claims[Symbol.asyncDispose](),

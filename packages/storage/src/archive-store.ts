@@ -90,7 +90,11 @@ export function archiveOn(backing: Backing): Archive {
       change(
         "archive.markHandled",
         id,
-        (row) => ({ ...row, handled: true, verdict: options?.verdict === undefined ? row.verdict : { ...options.verdict } }),
+        (row) => ({
+          ...row,
+          handled: true,
+          verdict: options?.verdict === undefined ? row.verdict : { ...options.verdict },
+        }),
         options,
       ),
     unhandled: (account, options) =>

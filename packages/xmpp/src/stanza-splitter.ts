@@ -59,7 +59,7 @@ export function stanzaSplitter(
     length += bytes.length
     if (!hasHeader && length > MAX_HEADER_BYTES) throw bad("a stream header without end", "maxBytes")
     if (length > limits.maxSkippedBytes) throw bad("a stanza without end", "maxBytes")
-    if (length <= limits.maxBytes || !hasHeader) parts.push(bytes.slice())
+    if (length <= limits.maxBytes || !hasHeader) parts.push(new Uint8Array(bytes))
     else parts = []
   }
   const finish = () => {
