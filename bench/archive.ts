@@ -159,7 +159,12 @@ function queries(place: {
   const peer = () => peerNumber(randomInt(PEERS))
   return {
     page: () => ({ after: after(), order: randomInt(2) === 0 ? "old-first" : "new-first", limit: 50 }),
-    "page-of-peer": () => ({ peer: peer(), after: after(), order: randomInt(2) === 0 ? "old-first" : "new-first", limit: 50 }),
+    "page-of-peer": () => ({
+      peer: peer(),
+      after: after(),
+      order: randomInt(2) === 0 ? "old-first" : "new-first",
+      limit: 50,
+    }),
     search() {
       const days = 1 + randomInt(30)
       const since = new Date(FIRST_DAY_MS + Math.random() * Math.max(1, place.days - days) * DAY_MS)

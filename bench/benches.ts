@@ -8,4 +8,15 @@ import { open, seal } from "./seal.ts"
 import { xml } from "./xml.ts"
 
 /** Every bench, in the order in which they run and stand on the page. */
-export const benches: readonly BenchModule[] = [seal, open, warm, inflight, messageSeal, messageOpen, xml, archive, e2e, e2eHeap]
+export const benches: readonly BenchModule[] = [
+  seal,
+  open,
+  warm,
+  inflight,
+  messageSeal,
+  messageOpen,
+  xml,
+  archive,
+  e2e,
+  e2eHeap,
+]

@@ -79,12 +79,7 @@ async function rigOrSkip(context: BenchContext, side: string): Promise<Rig | und
   }
 }
 
-async function measured(
-  context: BenchContext,
-  rig: Rig,
-  side: string,
-  speeds: Map<string, number[]>,
-): Promise<Row> {
+async function measured(context: BenchContext, rig: Rig, side: string, speeds: Map<string, number[]>): Promise<Row> {
   const count = context.quick ? 300 : 3_000
   const way = oneWay(rig)
   await way.send(count / 10)

@@ -15,7 +15,9 @@ export function freshEntries(count: number): NewEntry[] {
     const inside = element("openpgp", namespaces.openpgp, {}, [Buffer.from(openpgp).toString("base64")])
     const id = randomBytes(16).toString("hex")
     const peer = bareJid("operator@ox.test")
-    const stanza = element("message", namespaces.client, { from: `${peer}/phone`, to: account, id, type: "chat" }, [inside])
+    const stanza = element("message", namespaces.client, { from: `${peer}/phone`, to: account, id, type: "chat" }, [
+      inside,
+    ])
     return { account, peer, direction: "in", stanza, openpgp, via: "live", storedAt: new Date() }
   })
 }

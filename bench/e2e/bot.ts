@@ -1,6 +1,7 @@
 // One of the two bots of `bench/e2e.ts`, in a process of its own: told what to do by its parent, in messages.
-import { type BareJid, bareJid } from "@aurochs/core"
+
 import { type Bot, createBot, type Logger } from "@aurochs/bot"
+import { type BareJid, bareJid } from "@aurochs/core"
 import { postgresStorage } from "@aurochs/storage-postgres"
 import { xmpp } from "@aurochs/xmpp"
 import { providerNamed } from "./providers.ts"

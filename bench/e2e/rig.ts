@@ -59,7 +59,9 @@ export async function startRig(engine: string, nodeArgs: readonly string[] = [])
     sender,
     receiver,
     async usage() {
-      const [one, other] = await Promise.all([sender, receiver].map((bot) => bot.ask({ kind: "usage", collect: false })))
+      const [one, other] = await Promise.all(
+        [sender, receiver].map((bot) => bot.ask({ kind: "usage", collect: false })),
+      )
       return {
         sender: one?.cpuMs ?? 0,
         receiver: other?.cpuMs ?? 0,

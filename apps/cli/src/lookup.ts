@@ -38,11 +38,13 @@ export function lookupCommand(program: Argv<GlobalOptions>): Argv<GlobalOptions>
     "lookup <jid>",
     "Look up a contact's certificates: where each comes from, what that binds, and what is decided about it",
     (y) =>
-      sourceOptions(passwordOptions(passphraseOptions(y))).positional("jid", { type: "string", demandOption: true }).option("bind", {
-        type: "string",
-        default: "",
-        describe: "Sources (wkd, dns) that may bind a key, if the account announces none",
-      }),
+      sourceOptions(passwordOptions(passphraseOptions(y)))
+        .positional("jid", { type: "string", demandOption: true })
+        .option("bind", {
+          type: "string",
+          default: "",
+          describe: "Sources (wkd, dns) that may bind a key, if the account announces none",
+        }),
     (options) => lookup(options),
   )
 }

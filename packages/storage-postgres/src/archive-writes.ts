@@ -36,7 +36,7 @@ export function archiveWrites(link: Connection, namespace: string): ArchiveWrite
     ),
     verdicts: groups<NewVerdict, void>(async (changes) => {
       await link.run("archive.setVerdict", (db) => setVerdicts(db, namespace, changes, false))
-      return changes.map(() => {})
+      return changes.map(() => undefined)
     }),
     handled: groups<Mark, void>(async (marks) => {
       const isJudged = (mark: Mark): mark is NewVerdict => mark.verdict !== undefined
@@ -48,7 +48,7 @@ export function archiveWrites(link: Connection, namespace: string): ArchiveWrite
         )
         await setVerdicts(db, namespace, marks.filter(isJudged), true)
       })
-      return marks.map(() => {})
+      return marks.map(() => undefined)
     }),
   }
 }

@@ -76,7 +76,7 @@ describe("<openpgp/>", () => {
     expect(openpgpElement.read(openpgpElement.write(large))).toEqual(large)
     expectRefused(() => read(`${"=".repeat(900_000)}`))
     expectRefused(() => read(`${" \n".repeat(400_000)}=`))
-    expect(performance.now() - before).toBeLessThan(1_000)
+    expect(performance.now() - before).toBeLessThan(5_000)
   })
 
   test("the stanzas that Profanity and go-sendxmpp sent", () => {
