@@ -3,12 +3,19 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import type { SecretKey } from "@aurochs/crypto"
+import { programOr } from "@aurochs/debian-programs"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { openpgpjs } from "../src/index.ts"
 
-/** The system's program; where it is missing these tests are skipped and say so. */
-const GPG: string = "gpg"
-const missing = spawnSync(GPG, ["--version"]).error === undefined ? undefined : "gpg is not installed"
+const found = await programOr("gpg", "gpg")
+const agent = await programOr("gpg-agent", "gpg-agent")
+const connect = await programOr("gpg-connect-agent", "gpgconf")
+/** Where it cannot be had these tests are skipped and say so. */
+const missing = found.missing ?? agent.missing ?? connect.missing
+const GPG: string = found.missing === undefined ? found.path : ""
+const AGENT: string = agent.missing === undefined ? agent.path : ""
+const CONNECT: string = connect.missing === undefined ? connect.path : ""
+const libraries = found.missing === undefined ? found.env : {}
 const text = "<signcrypt xmlns='urn:xmpp:openpgp:0'>ünïcode\r\nand lines\n</signcrypt>"
 
 describe("GnuPG", () => {
@@ -18,16 +25,24 @@ describe("GnuPG", () => {
   let theirs: SecretKey
 
   const gpg = (args: readonly string[], input?: Uint8Array) =>
-    execFileSync(GPG, ["--batch", "--quiet", "--no-tty", "--trust-model", "always", ...args], {
-      env: { ...process.env, GNUPGHOME: home, LC_ALL: "C" },
-      input,
-      stdio: ["pipe", "pipe", "pipe"],
-    })
+    execFileSync(
+      GPG,
+      ["--agent-program", AGENT, "--batch", "--quiet", "--no-tty", "--trust-model", "always", ...args],
+      {
+        env: { ...process.env, ...libraries, GNUPGHOME: home, LC_ALL: "C" },
+        input,
+        stdio: ["pipe", "pipe", "pipe"],
+      },
+    )
   const status = (args: readonly string[], input: Uint8Array) =>
-    spawnSync(GPG, ["--batch", "--no-tty", "--trust-model", "always", "--status-fd", "2", ...args], {
-      env: { ...process.env, GNUPGHOME: home, LC_ALL: "C" },
-      input,
-    }).stderr.toString()
+    spawnSync(
+      GPG,
+      ["--agent-program", AGENT, "--batch", "--no-tty", "--trust-model", "always", "--status-fd", "2", ...args],
+      {
+        env: { ...process.env, ...libraries, GNUPGHOME: home, LC_ALL: "C" },
+        input,
+      },
+    ).stderr.toString()
 
   beforeAll(async () => {
     if (missing !== undefined) return
@@ -42,7 +57,8 @@ describe("GnuPG", () => {
 
   afterAll(() => {
     if (home === "") return
-    spawnSync(`${GPG}conf`, ["--kill", "all"], { env: { ...process.env, GNUPGHOME: home } })
+    const env = { ...process.env, ...libraries, GNUPGHOME: home }
+    spawnSync(CONNECT, ["--no-autostart", "KILLAGENT", "/bye"], { env })
     rmSync(home, { recursive: true, force: true })
   })
 

@@ -6,6 +6,7 @@ import { programOr } from "@aurochs/debian-programs"
 import { type GnupgOptions, type GnupgProvider, gnupg } from "../../src/index.ts"
 
 const agent = await programOr("gpg-agent", "gpg-agent")
+const connect = await programOr("gpg-connect-agent", "gpgconf")
 const found = await programOr("gpg", "gpg")
 // Where the programs were unpacked, they need their libraries.
 if (found.missing === undefined) Object.assign(process.env, found.env)
@@ -14,7 +15,8 @@ if (found.missing === undefined) Object.assign(process.env, found.env)
 export const program: string | undefined = process.env.GPG ?? (found.missing === undefined ? found.path : undefined)
 
 /** Why there is none: the reason with which tests are skipped. */
-export const missing: string | undefined = process.env.GPG === undefined ? (found.missing ?? agent.missing) : undefined
+export const missing: string | undefined =
+  process.env.GPG === undefined ? (found.missing ?? agent.missing ?? connect.missing) : undefined
 
 /** A provider on a homedir in `os.tmpdir()`, a fresh one if none is given. */
 export async function provider(options: Partial<GnupgOptions> = {}): Promise<GnupgProvider> {
