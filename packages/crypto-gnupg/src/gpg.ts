@@ -51,7 +51,6 @@ const ALWAYS = [
   "--no-auto-check-trustdb",
   "--no-random-seed-file",
   "--no-armor",
-  "--pinentry-mode=loopback",
   "--status-fd",
   String(fd.status),
 ] as const
@@ -104,7 +103,10 @@ async function orAborted(work: Promise<void>, { signal }: CallOptions): Promise<
 function optional(tools: Tools, task: Task): string[] {
   const args = task.answer === undefined ? ["--batch"] : ["--command-fd", String(fd.command)]
   if (tools.agent !== undefined) args.push("--agent-program", tools.agent)
-  if (task.passphrase !== undefined) args.push("--passphrase-fd", String(fd.passphrase))
+  // Without a passphrase nobody is asked. `loopback` would do for that, but the agent of 2.4 then asks without end for
+  // a card that is not there.
+  if (task.passphrase === undefined) args.push("--pinentry-mode=error")
+  else args.push("--pinentry-mode=loopback", "--passphrase-fd", String(fd.passphrase))
   if (task.keyring !== undefined) args.push("--no-default-keyring", "--keyring", task.keyring)
   // A key that was made a little later than now is good: whoever called has decided that.
   if (task.now !== undefined) {

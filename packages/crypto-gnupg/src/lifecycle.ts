@@ -65,7 +65,6 @@ function revocationAnswers(reason: string | undefined): (question: string) => st
     // Line by line; an empty one ends it.
     "ask_revocation_reason.text": () => comment.shift() ?? "",
     "ask_revocation_reason.okay": () => "y",
-    "passphrase.enter": () => "",
   }
   return (question) => answers[question]?.()
 }
