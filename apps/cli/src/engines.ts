@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from "node:fs/promises"
+import { mkdtemp, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { UsageError } from "@aurochs/cli-kit"
@@ -94,6 +94,8 @@ async function openGnupg(options: GlobalOptions): Promise<Engine> {
     })
   }
   const homedir = await mkdtemp(join(tmpdir(), "aurochs-gnupg-"))
+  // As slow as can be said: else the agent takes seconds to find out by itself.
+  await writeFile(join(homedir, "gpg-agent.conf"), "s2k-count 65011712\n")
   const provider = gnupg({ homedir, certificates })
   return held(provider, async () => {
     try {
