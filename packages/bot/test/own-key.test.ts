@@ -2,7 +2,7 @@ import { bareJid, fingerprint } from "@aurochs/core"
 import { memoryStorage } from "@aurochs/storage"
 import { pubkey, publicKeyNode, publicKeysList, publicKeysNode } from "@aurochs/xml"
 import { describe, expect, test } from "vitest"
-import { createBot } from "../src/index.ts"
+import { createBot, type KeyEvent } from "../src/index.ts"
 import { testClock } from "./clock.ts"
 import { createPeer, provider } from "./peers.ts"
 import { botJid, eventually, keepingLogger, lastingStorage, startBot } from "./setup.ts"
@@ -100,15 +100,18 @@ describe("own key while running", () => {
     await bot.stop()
   })
 
-  test("R4: a foreign key in the own list is never encrypted to", async () => {
+  test("R4: a foreign key in the own list is never encrypted to, and the operator hears of it once", async () => {
     const world = createWorld()
     const juliet = await createPeer(world, "juliet")
-    const bot = await startBot(world)
+    const events: KeyEvent[] = []
+    const bot = await startBot(world, (b) => b.onKeys((event) => events.push(event)))
     const { key } = await provider.generate({ userId: `xmpp:${bareJid(botJid)}` })
     const { pep } = world.account(botJid)
     const entries = [{ fingerprint: bot.certificate.fingerprint }, { fingerprint: key.certificate.fingerprint }]
     pep.put(publicKeyNode(key.certificate.fingerprint), pubkey.write(key.certificate.bytes))
     pep.put(publicKeysNode, publicKeysList.write(entries))
+    const foreign = { owner: botJid, fingerprint: key.certificate.fingerprint, kind: "key-quarantined" }
+    await eventually(() => expect(events.filter(({ owner }) => owner === botJid)).toEqual([foreign]))
     await bot.bot.send(juliet.jid, "hello")
     const heard = await juliet.hear(botJid, bot.certificate)
     expect(heard).toMatchObject({ kind: "secure" })

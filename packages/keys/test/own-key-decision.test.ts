@@ -69,7 +69,10 @@ describe("none is held here", () => {
   test.each([[[]], [[theirs]]])("the list is not empty: refused with key import (R47)", (announced) => {
     const refused = decide({ listed: [theirs], announcedBefore: announced })
     expect(refused).toMatchObject({ action: "refuse", code: "NO_USABLE_KEY", because: "secret-not-here" })
-    expect(refused).toHaveProperty("message", expect.stringMatching(/Bring it here: aurochs key import$/))
+    expect(refused).toHaveProperty(
+      "message",
+      expect.stringMatching(/Bring it here: aurochs key import, or aurochs key restore$/),
+    )
   })
 
   test("a listed key whose certificate is gone is somebody's key all the same", () => {
