@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { removeFolder, temporaryFolder } from "../rig/folder.ts"
 import { run } from "../rig/processes.ts"
 import { type Prosody, startProsody } from "../rig/prosody.ts"
+import { type VksServer, vksServer } from "./vks-server.ts"
 
 const PROGRAM = fileURLToPath(new URL("../../apps/cli/dist/main.js", import.meta.url))
 const PASSPHRASE = "wherefore art thou"
@@ -12,11 +13,14 @@ const NODE = "urn:xmpp:openpgp:0:secret-key"
 
 let folder: string
 let prosody: Prosody
+let vks: VksServer
 beforeAll(async () => {
   folder = await temporaryFolder("life")
   prosody = await startProsody({ folder, users: ["juliet", "romeo"] })
+  vks = await vksServer()
 }, 180_000)
 afterAll(async () => {
+  await vks?.[Symbol.asyncDispose]()
   await prosody?.stop()
   await removeFolder(folder)
 })
@@ -45,7 +49,7 @@ async function cli(user: string, home: string, args: readonly string[], env: Nod
 const juliet = (args: readonly string[], env?: NodeJS.ProcessEnv) => cli("juliet", "juliet", args, env)
 const romeo = (args: readonly string[]) => cli("romeo", "romeo", args)
 
-describe("the life of a key on Prosody, by the command line", { timeout: 60_000 }, () => {
+describe("the life of a key on Prosody, by the command line", { timeout: 180_000 }, () => {
   let first: string
   let second: string
   let code: string
@@ -110,7 +114,11 @@ describe("the life of a key on Prosody, by the command line", { timeout: 60_000 
 
   it("A21: revoke: every contact learns of it, and the new key goes on", async () => {
     expect((await juliet(["key", "revoke", first])).code).toBe(2)
-    expect((await juliet(["key", "revoke", first, "--reason", "superseded"])).code).toBe(0)
+    const upload = ["--also-to", "vks", "--vks-server", `http://127.0.0.1:${vks.port}`, "--allow-private", "127.0.0.1"]
+    const revoked = await juliet(["key", "revoke", first, "--reason", "superseded", ...upload])
+    expect([revoked.code, revoked.json[0]?.published]).toEqual([0, [{ source: "pep" }, { source: "vks" }]])
+    expect(revoked.stderr).toContain("cannot be taken back")
+    expect(vks.asked).toEqual(["POST /vks/v1/upload"])
     const seen = await romeo(["contact", "lookup", "juliet@ox.test"])
     const decisions = Object.fromEntries(seen.json.map((one) => [one.fingerprint, one.decision]))
     expect(decisions[first]).toMatchObject({ use: "verify-only", because: "revoked" })

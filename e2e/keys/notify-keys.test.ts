@@ -108,7 +108,7 @@ const opens = async (key: SecretKey, bytes: Uint8Array | undefined) =>
     () => false,
   )
 
-describe("the operator of aurochs-notify", { timeout: 60_000 }, () => {
+describe("the operator of aurochs-notify", { timeout: 180_000 }, () => {
   const [first, second] = [0, 1].map((i) => () => made[i] as (typeof made)[0]) as [
     () => (typeof made)[0],
     () => (typeof made)[0],

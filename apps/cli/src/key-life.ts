@@ -25,14 +25,15 @@ import {
 import { daysArgument, fingerprintArgument, lifeOf, trusting } from "./life.ts"
 import { connect, online } from "./online.ts"
 import { print, remark } from "./output.ts"
+import { type UploadOptions, uploadOptions } from "./uploads.ts"
 import { accountFor, openWorld, type World } from "./world.ts"
 
-type Options = NetworkOptions & PassphraseOptions
+type Options = NetworkOptions & PassphraseOptions & UploadOptions
 const REASONS = ["superseded", "retired", "compromised"] as const
 
 /** `aurochs key rotate|retire|revoke|expire|renew` */
 export function keyLifeCommands<T extends GlobalOptions>(program: Argv<T>): Argv<T> {
-  const online = <U>(y: Argv<U>) => passwordOptions(passphraseOptions(y))
+  const online = <U>(y: Argv<U>) => uploadOptions(passwordOptions(passphraseOptions(y)))
   const named = <U>(y: Argv<U>) => online(y).positional("fingerprint", { type: "string", demandOption: true })
   return program
     .command(

@@ -12,6 +12,7 @@ import {
 import { lifeOf } from "./life.ts"
 import { connect, online } from "./online.ts"
 import { print } from "./output.ts"
+import { type UploadOptions, uploadOptions } from "./uploads.ts"
 import { accountFor, openWorld } from "./world.ts"
 
 /** `aurochs key status` */
@@ -19,12 +20,12 @@ export function keyStatusCommand<T extends GlobalOptions>(program: Argv<T>): Arg
   return program.command(
     "status",
     "What is announced where, what differs, and what to do",
-    (y) => passwordOptions(passphraseOptions(y)),
+    (y) => uploadOptions(passwordOptions(passphraseOptions(y))),
     (options) => status(options),
   )
 }
 
-async function status(options: NetworkOptions & PassphraseOptions): Promise<void> {
+async function status(options: NetworkOptions & PassphraseOptions & UploadOptions): Promise<void> {
   await using world = await openWorld(options)
   const account = await accountFor(options, world.storage)
   await using transport = await connect(world, account, options)

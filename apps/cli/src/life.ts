@@ -3,20 +3,22 @@ import { type BareJid, type Fingerprint, fingerprint, isAurochsError, type Trans
 import { type AuthenticatedKeys, authenticatedKeys, type LifeOptions, pepDirectory } from "@aurochs/keys"
 import type { PassphraseOptions } from "./global.ts"
 import { judgeOwnKeys, loadKeys, storedProtection } from "./own-keys.ts"
+import { type UploadOptions, uploadsOf } from "./uploads.ts"
 import type { World } from "./world.ts"
 
 /** What changing the account's own keys needs, over this connection. */
 export async function lifeOf(
   world: World,
   account: BareJid,
-  options: PassphraseOptions,
+  options: PassphraseOptions & UploadOptions,
   transport: Transport,
 ): Promise<LifeOptions> {
   const { storage, provider, clock } = world
   const { secrets, state, audit } = storage
   const passphrase = await storedProtection(world, account, options)
   const directory = pepDirectory({ transport, provider, clock })
-  return { account, provider, secrets, state, audit, clock, directory, passphrase: () => passphrase }
+  const alsoTo = uploadsOf(options, world)
+  return { account, provider, secrets, state, audit, clock, directory, alsoTo, passphrase: () => passphrase }
 }
 
 /**

@@ -62,21 +62,27 @@ export function viaOf(options: Pick<SourceOptions, "via">): SourceName[] {
  * Makes one source.
  *
  * @param o.transport needed for `pep`
+ * @param o.upload may one's own certificate be sent there, for ever?
  * @throws {UsageError} an option that it needs or that is wrong
  */
 export function openSource(
   name: SourceName,
   options: SourceOptions,
-  o: { readonly transport?: Transport | undefined; readonly provider: CryptoProvider; readonly clock: Clock },
+  o: {
+    readonly transport?: Transport | undefined
+    readonly provider: CryptoProvider
+    readonly clock: Clock
+    readonly upload?: boolean | undefined
+  },
 ): KeyDirectory {
   const http = { allowPrivate: options.allowPrivate, resolve: resolveWith(options.connectTo ?? []), clock: o.clock }
   try {
     if (name === "wkd") return wkdDirectory(http)
     if (name === "dns") return dnsDirectory({ servers: options.dnsServer, trustAd: options.trustAd })
-    if (name === "vks") return vksDirectory({ ...http, server: options.vksServer })
+    if (name === "vks") return vksDirectory({ ...http, server: options.vksServer, upload: o.upload })
     if (name === "hkp") {
       if (options.keyserver === undefined) throw new UsageError("--via hkp: say which with --keyserver https://HOST.")
-      return hkpDirectory({ ...http, server: options.keyserver })
+      return hkpDirectory({ ...http, server: options.keyserver, upload: o.upload })
     }
   } catch (error) {
     if (isAurochsError(error, "CONFIGURATION")) throw new UsageError(`--via ${name}: ${error.message}.`)

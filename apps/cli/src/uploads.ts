@@ -1,0 +1,54 @@
+import { UsageError } from "@aurochs/cli-kit"
+import type { Clock } from "@aurochs/core"
+import type { CryptoProvider } from "@aurochs/crypto"
+import type { KeyDirectory } from "@aurochs/keys"
+import type { Argv } from "yargs"
+import { remark } from "./output.ts"
+import { openSource } from "./sources.ts"
+
+/** Key servers that take uploads. */
+const TAKING = ["hkp", "vks"] as const
+
+/** Options of commands that may send one's own certificate to key servers. */
+export interface UploadOptions {
+  readonly alsoTo?: readonly (typeof TAKING)[number][] | undefined
+  readonly keyserver?: string | undefined
+  readonly vksServer?: string | undefined
+  readonly allowPrivate?: readonly string[] | undefined
+}
+
+/** Adds {@link UploadOptions}. */
+export function uploadOptions<T>(program: Argv<T>) {
+  return program
+    .option("also-to", {
+      choices: TAKING,
+      array: true,
+      nargs: 1,
+      describe: "Send the certificate to this kind of key server too; it can never be taken back",
+    })
+    .option("keyserver", { type: "string", describe: "https://HOST of the key server for hkp" })
+    .option("vks-server", { type: "string", describe: "https://HOST for vks; by default keys.openpgp.org" })
+    .option("allow-private", {
+      type: "string",
+      array: true,
+      nargs: 1,
+      describe: "Private address, network or host to connect to",
+    })
+}
+
+/**
+ * The key servers that were opted in to; each says what that means.
+ *
+ * @throws {UsageError} one that takes no uploads
+ */
+export function uploadsOf(
+  options: UploadOptions,
+  o: { readonly provider: CryptoProvider; readonly clock: Clock },
+): KeyDirectory[] {
+  return [...new Set(options.alsoTo ?? [])].map((name) => {
+    const source = openSource(name, { ...options, via: name, trustAd: false }, { ...o, upload: true })
+    if (source.publish === undefined) throw new UsageError(`--also-to ${name}: it takes no uploads.`)
+    if (source.notice !== undefined) remark(source.notice)
+    return source
+  })
+}
