@@ -25,7 +25,9 @@ export function needs<T extends { stop(): Promise<void> }>(o: {
   let folder: string | undefined
   beforeAll(async () => {
     const programs = await o.programs().catch((error: unknown) => {
-      reason = `${o.name} cannot be had: ${error instanceof Error ? error.message.split("\n")[0] : String(error)}`
+      const message = error instanceof Error ? error.message : String(error)
+      // Of what apt says, the error; not the whole command.
+      reason = `${o.name} cannot be had: ${/E: .*/.exec(message)?.[0] ?? message.split("\n")[0]}`
       return undefined
     })
     if (programs === undefined) return

@@ -89,5 +89,6 @@ describe("the index of a key server", () => {
     expect(readIndex(`uid:a\npub:${print}:1\nuid:%E0%A4%A\n<html>`)).toEqual([
       { id: print, fingerprint: print, userIds: [] },
     ])
+    expect([readIndex(""), readIndex("info:1:0\n")]).toEqual([[], []])
   })
 })

@@ -44,6 +44,9 @@ interface Entry {
  * not remembered.
  *
  * What is published, retracted or told through `changes` is forgotten at once, and so is an answer on its way.
+ *
+ * For sources that are asked often and answer slowly. The account's own list needs none: who keeps keys reads it once a
+ * day and when it changes, and a remembered answer would make that day longer.
  */
 export function cached(directory: KeyDirectory, o: CacheOptions = {}): KeyDirectory {
   const clock = o.clock ?? systemClock()

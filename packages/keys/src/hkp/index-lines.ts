@@ -1,4 +1,4 @@
-import { type Fingerprint, fingerprint } from "@aurochs/core"
+import { AurochsError, type Fingerprint, fingerprint } from "@aurochs/core"
 
 /** One key of a key server's index. */
 export interface IndexEntry {
@@ -11,9 +11,14 @@ export interface IndexEntry {
 /**
  * Reads the machine-readable index (draft-ietf-openpgp-hkp §4.2, draft-shaw-openpgp-hkp §5.2): `pub:` lines, each with
  * the `uid:` lines that follow it. What cannot be read is left out.
+ *
+ * @throws {AurochsError} `BAD_DATA` (`payload`) if it is no index at all: a page must not pass for "nothing"
  */
 export function readIndex(text: string): IndexEntry[] {
   const entries: { id: string; fingerprint?: Fingerprint; userIds: string[] }[] = []
+  if (text.trim() !== "" && !/^(?:info|pub):/m.test(text)) {
+    throw new AurochsError("BAD_DATA", "not the index of a key server", { what: "payload" })
+  }
   let current: (typeof entries)[number] | undefined
   for (const line of text.split(/\r?\n/)) {
     const [kind, value = ""] = line.split(":")
