@@ -8,8 +8,8 @@ import { webServer } from "./web-server.ts"
 const juliet = bareJid("juliet@example.org")
 
 async function make(userId: string) {
-  const o = { type: "ecc", curve: "curve25519Legacy", userIDs: [{ name: userId }], format: "object" } as const
-  const { publicKey } = await pgp.generateKey(o)
+  const kind = { type: "ecc", curve: "curve25519Legacy" } as const
+  const { publicKey } = await pgp.generateKey({ ...kind, userIDs: [{ name: userId }], format: "object" })
   return { bytes: publicKey.write(), fingerprint: fingerprint(publicKey.getFingerprint()) }
 }
 
