@@ -21,6 +21,23 @@ import {
 const PUBLIC_KEY_SESSION = 1
 const ENCRYPTED = 18
 
+/** In March this certificate was good, and so was the secret key; by now it is not. */
+function asItWasThen(title: string, name: "expired" | "superseded", by: "expired" | "stale"): Case<CryptoProvider> {
+  return {
+    title,
+    async run(p) {
+      const then = await p.inspect(certificate(name), { now: EARLY })
+      expect(then).toMatchObject({ canEncrypt: true, canSign: true })
+      const signWith = await secret(p, by)
+      const sealed = await p.signcrypt(utf8("x"), { recipients: [then], signWith, now: EARLY })
+      for (const now of [EARLY, NOW]) {
+        const opened = await p.open(sealed, { decryptWith: [signWith], verifyWith: [then], now })
+        expectVerdicts(p, opened.signatures, [{ kind: "valid", certificate: then.fingerprint }])
+      }
+    },
+  }
+}
+
 /** Making keys and sealing. */
 export const sealingCases: readonly Case<CryptoProvider>[] = [
   {
@@ -234,21 +251,16 @@ export const sealingCases: readonly Case<CryptoProvider>[] = [
       }
     },
   },
-  {
-    title: "now in the past: what has expired or was retired since is encrypted to, and signs, as it was then",
-    async run(p) {
-      for (const name of ["expired", "superseded"] as const) {
-        const then = await p.inspect(certificate(name), { now: EARLY })
-        expect(then).toMatchObject({ canEncrypt: true, canSign: true })
-        const signWith = await secret(p, name === "expired" ? "expired" : "stale")
-        const sealed = await p.signcrypt(utf8("x"), { recipients: [then], signWith, now: EARLY })
-        for (const now of [EARLY, NOW]) {
-          const opened = await p.open(sealed, { decryptWith: [signWith], verifyWith: [then], now })
-          expectVerdicts(p, opened.signatures, [{ kind: "valid", certificate: then.fingerprint }])
-        }
-      }
-    },
-  },
+  asItWasThen(
+    "now in the past: what has expired since is encrypted to, and signs, as it was then",
+    "expired",
+    "expired",
+  ),
+  asItWasThen(
+    "now in the past: what was retired since is encrypted to, and signs, as it was then",
+    "superseded",
+    "stale",
+  ),
   {
     title: "now in the future: the signature is of then, and does not count before (A22)",
     async run(p) {

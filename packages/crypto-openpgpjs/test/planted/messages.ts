@@ -251,7 +251,7 @@ export const messages: readonly Planted[] = [
     how: "does not open with keys that have expired",
     caught: [
       "A21: an expired key still opens what was sent to it",
-      "now in the past: what has expired or was retired since is encrypted to, and signs, as it was then",
+      "now in the past: what has expired since is encrypted to, and signs, as it was then",
     ],
     plant: (good) => ({
       async open(message, options) {
