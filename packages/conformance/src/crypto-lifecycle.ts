@@ -1,17 +1,19 @@
 import type { CryptoProvider, KeyLifecycle, SecretKey } from "@aurochs/crypto"
 import { expect } from "vitest"
 import { type Case, unsupported } from "./case.ts"
-import { certificate, expectCode, expectVerdicts, NOW, packets, secret, utf8 } from "./crypto-help.ts"
+import { certificate, expectCode, expectVerdicts, packets, secret, utf8 } from "./crypto-help.ts"
 
 const DAY = 86_400_000
+/** Keys are made and used without a moment of their own: an engine may have no clock but the machine's. */
+const NOW = new Date(Math.floor(Date.now() / 1000) * 1000)
 const USER = "xmpp:a@example.org"
 
 function lifecycleOf(p: CryptoProvider): KeyLifecycle {
   return p.lifecycle ?? unsupported("the engine does not change certificates")
 }
 
-async function keyAtNow(p: CryptoProvider, expiresInMs?: number): Promise<SecretKey> {
-  return (await p.generate({ userId: USER, expiresInMs }, { now: NOW })).key
+async function newKeyOf(p: CryptoProvider, expiresInMs?: number): Promise<SecretKey> {
+  return (await p.generate({ userId: USER, expiresInMs })).key
 }
 
 function signatures(bytes: Uint8Array): number {
@@ -24,7 +26,7 @@ export const lifecycleCases: readonly Case<CryptoProvider>[] = [
     title: "revoke: the certificate says so, and nobody encrypts to it any more",
     async run(p) {
       const lifecycle = lifecycleOf(p)
-      const { key } = await p.generate({ userId: "xmpp:a@example.org" }, { now: NOW })
+      const key = await newKeyOf(p)
       const later = new Date(NOW.getTime() + 86_400_000)
       const revoked = await lifecycle.revoke(key, { now: later, reason: "it was on a lost phone" })
       expect(revoked.fingerprint).toBe(key.certificate.fingerprint)
@@ -37,8 +39,8 @@ export const lifecycleCases: readonly Case<CryptoProvider>[] = [
     title: "revoke as superseded or retired: what was signed before still counts; as compromised it does not",
     async run(p) {
       const lifecycle = lifecycleOf(p)
-      const { key } = await p.generate({ userId: "xmpp:a@example.org" }, { now: NOW })
-      const sealed = await p.signcrypt(utf8("x"), { recipients: [key.certificate], signWith: key, now: NOW })
+      const key = await newKeyOf(p)
+      const sealed = await p.signcrypt(utf8("x"), { recipients: [key.certificate], signWith: key })
       const later = new Date(NOW.getTime() + 86_400_000)
       for (const [reason, kind] of [
         ["superseded", "valid"],
@@ -56,8 +58,8 @@ export const lifecycleCases: readonly Case<CryptoProvider>[] = [
     async run(p) {
       const lifecycle = lifecycleOf(p)
       const day = 86_400_000
-      const { key } = await p.generate({ userId: "xmpp:a@example.org", expiresInMs: day }, { now: NOW })
-      const sealed = await p.signcrypt(utf8("x"), { recipients: [key.certificate], signWith: key, now: NOW })
+      const key = await newKeyOf(p, day)
+      const sealed = await p.signcrypt(utf8("x"), { recipients: [key.certificate], signWith: key })
       const later = new Date(NOW.getTime() + 2 * day)
       const renewed = await lifecycle.renew(key, { now: later, expiresInMs: 30 * day })
       expect(renewed.certificate.fingerprint).toBe(key.certificate.fingerprint)
@@ -96,8 +98,8 @@ export const lifecycleCases: readonly Case<CryptoProvider>[] = [
       "revoke without a reason: what was signed before does not count either, and a copy without it learns it by merge",
     async run(p) {
       const lifecycle = lifecycleOf(p)
-      const key = await keyAtNow(p)
-      const sealed = await p.signcrypt(utf8("x"), { recipients: [key.certificate], signWith: key, now: NOW })
+      const key = await newKeyOf(p)
+      const sealed = await p.signcrypt(utf8("x"), { recipients: [key.certificate], signWith: key })
       const later = new Date(NOW.getTime() + DAY)
       const revoked = await lifecycle.revoke(key, { now: later })
       const merged = await p.merge(key.certificate.bytes, revoked.bytes)
@@ -113,7 +115,7 @@ export const lifecycleCases: readonly Case<CryptoProvider>[] = [
     title: "merge of a renewed certificate and an old copy: the new end holds, in either order",
     async run(p) {
       const lifecycle = lifecycleOf(p)
-      const key = await keyAtNow(p, DAY)
+      const key = await newKeyOf(p, DAY)
       const later = new Date(NOW.getTime() + 2 * DAY)
       const renewed = await lifecycle.renew(key, { now: later, expiresInMs: 30 * DAY })
       const [old, fresh] = [key.certificate.bytes, renewed.certificate.bytes]
@@ -129,10 +131,10 @@ export const lifecycleCases: readonly Case<CryptoProvider>[] = [
     title: "R49: minimize keeps only the newest self-signatures of a key that was renewed, with their end",
     async run(p) {
       const lifecycle = lifecycleOf(p)
-      const key = await keyAtNow(p, DAY)
+      const key = await newKeyOf(p, DAY)
       const small = await p.minimize(key.certificate.bytes, { keepUserId: USER })
       const once = await lifecycle.renew(key, { now: NOW, expiresInMs: 10 * DAY })
-      const twice = await lifecycle.renew(once, { now: new Date(NOW.getTime() + DAY), expiresInMs: 30 * DAY })
+      const twice = await lifecycle.renew(once, { now: NOW, expiresInMs: 30 * DAY })
       expect(signatures(twice.certificate.bytes)).toBeGreaterThan(signatures(small.bytes))
       const renewed = await p.minimize(twice.certificate.bytes, { keepUserId: USER })
       expect(signatures(renewed.bytes)).toBe(signatures(small.bytes))
@@ -162,7 +164,7 @@ export const lifecycleCases: readonly Case<CryptoProvider>[] = [
       const expired = await secret(p, "expired")
       const options = { signWith: expired, userId: "xmpp:bob@example.org", now: NOW }
       await expectCode(lifecycle.certify(certificate("bob"), options), "NO_USABLE_KEY")
-      const key = await keyAtNow(p)
+      const key = await newKeyOf(p)
       await expectCode(lifecycle.renew(key, { expiresInMs: -1, now: NOW }), "CONFIGURATION", { field: "expiresInMs" })
     },
   },
