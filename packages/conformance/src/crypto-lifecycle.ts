@@ -70,7 +70,7 @@ export const lifecycleCases: readonly Case<CryptoProvider>[] = [
       const opened = await p.open(sealed, { decryptWith: [renewed], verifyWith: [small], now: later })
       expectVerdicts(p, opened.signatures, [{ kind: "valid" }])
       await key[Symbol.asyncDispose]()
-      await p.signcrypt(utf8("x"), { recipients: [small], signWith: renewed })
+      await p.signcrypt(utf8("x"), { recipients: [key.certificate], signWith: renewed })
       const forever = await lifecycle.renew(renewed, { now: later })
       expect((await p.inspect(forever.certificate.bytes, { now: later })).expiresAt).toBeUndefined()
     },
