@@ -136,10 +136,7 @@ export const conduct: readonly Planted[] = [
   },
   {
     how: "finds the secret key by the fingerprint of any handle",
-    caught: [
-      "a secret key handle that another provider made is refused",
-      "renew: the new end holds, the fingerprint stays, and old messages still count",
-    ],
+    caught: ["a secret key handle that another provider made is refused"],
     plant: (good) => {
       const made = new Map<string, SecretKey>()
       return {
