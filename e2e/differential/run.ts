@@ -2,7 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { isAurochsError } from "@aurochs/core"
-import type { Opened } from "@aurochs/crypto"
+import type { CryptoProvider, Opened } from "@aurochs/crypto"
 import { type Mutation, mutations } from "./mutations.ts"
 import { type Base, type Engines, type Holder, keyFiles, makeBases, makeEngines } from "./people.ts"
 import { gnupg, type Other, otherPrograms, type Reading, sqop } from "./programs.ts"
@@ -16,6 +16,8 @@ export interface Options {
   readonly count: number
   /** How many of them gpg and sqop open besides; 0: neither program is used. */
   readonly sample: number
+  /** Takes the place of `crypto-openssl`'s provider: to see that a wrong one is found. */
+  readonly plant?: ((good: CryptoProvider) => CryptoProvider) | undefined
 }
 
 /** Two implementations that do not say the same of one message. */
@@ -57,7 +59,7 @@ interface Message {
 /** Generated and altered messages, opened by `crypto-openssl` and by others. */
 export async function runDifferential(options: Options): Promise<Figures> {
   const folder = await mkdtemp(join(tmpdir(), "aurochs-differential-"))
-  const engines = await makeEngines()
+  const engines = await makeEngines(options.plant)
   const programs = options.sample > 0 ? await otherPrograms() : "not asked for"
   const others: Other[] = []
   try {
