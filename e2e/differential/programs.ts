@@ -1,4 +1,4 @@
-import { readFile, writeFile } from "node:fs/promises"
+import { readFile, rm, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { debianPrograms, type Programs } from "@aurochs/debian-programs"
 import * as pgp from "openpgp"
@@ -35,15 +35,20 @@ export async function otherPrograms(): Promise<Programs | string> {
   }
 }
 
-/** GnuPG with a keyring of its own. */
+/** GnuPG with two keyrings: alice's, who seals, and bob's, who reads. With both secret keys it would read as alice too. */
 export async function gnupg(programs: Programs, folder: string, keys: KeyFiles): Promise<Other> {
-  const home = join(folder, "gnupg")
-  await runOrThrow("mkdir", ["-m", "700", home])
-  const env = { ...process.env, ...programs.env, GNUPGHOME: home, LC_ALL: "C" }
   const always = ["--batch", "--no-tty", "--trust-model", "always"]
   const gpg = programs.path("gpg")
-  await runOrThrow(gpg, [...always, "--import", keys.aliceSecret, keys.bobSecret], { env })
-  const [version = ""] = (await runOrThrow(gpg, ["--version"], { env })).split("\n")
+  const homeOf = async (name: string, ...files: readonly string[]) => {
+    const home = join(folder, name)
+    await runOrThrow("mkdir", ["-m", "700", home])
+    const env = { ...process.env, ...programs.env, GNUPGHOME: home, LC_ALL: "C" }
+    await runOrThrow(gpg, [...always, "--import", ...files], { env })
+    return env
+  }
+  const sealing = await homeOf("sealing", keys.aliceSecret, keys.bob)
+  const reading = await homeOf("reading", keys.bobSecret, keys.alice)
+  const [version = ""] = (await runOrThrow(gpg, ["--version"], { env: sealing })).split("\n")
   return {
     name: "gpg",
     version,
@@ -62,8 +67,8 @@ export async function gnupg(programs: Programs, folder: string, keys: KeyFiles):
       const made = []
       for (const { how, args, narrow } of ways) {
         const common = [...always, "--yes", "-o", to, "-u", "alice", "-r", keys.bobFingerprint, "-s", "-e"]
-        if (args[0] === "pipe") await runOrThrow(gpg, common, { env, input: text })
-        else await runOrThrow(gpg, [...common, ...args, from], { env })
+        if (args[0] === "pipe") await runOrThrow(gpg, common, { env: sealing, input: text })
+        else await runOrThrow(gpg, [...common, ...args, from], { env: sealing })
         made.push({ how, narrow, bytes: new Uint8Array(await readFile(to)) })
       }
       return made
@@ -75,13 +80,13 @@ export async function gnupg(programs: Programs, folder: string, keys: KeyFiles):
       for (const bytes of messages) {
         await writeFile(from, bytes)
         const args = [...always, "--yes", "--status-fd", "1", "-o", to, "--decrypt", from]
-        const { stdout } = await run(gpg, args, { env })
+        const { stdout } = await run(gpg, args, { env: reading })
         readings.push(isGood(stdout) ? { text: await readFile(to, "utf8") } : "refused")
       }
       return readings
     },
     stop: async () => {
-      await run(programs.path("gpgconf"), ["--kill", "all"], { env })
+      for (const env of [sealing, reading]) await run(programs.path("gpgconf"), ["--kill", "all"], { env })
     },
   }
 }
@@ -118,7 +123,7 @@ export async function sqop(programs: Programs, folder: string, keys: KeyFiles): 
       const readings: Reading[] = []
       const verified = join(folder, "verified")
       for (const input of messages) {
-        await runOrThrow("rm", ["-f", verified])
+        await rm(verified, { force: true })
         const args = ["decrypt", "--verifications-out", verified, "--verify-with", keys.alice, "--", keys.bobSecret]
         const { code, stdout } = await run(program, args, { env, input })
         const good = code === 0 && (await readFile(verified, "utf8").catch(() => "")).trim() !== ""

@@ -28,6 +28,9 @@ export interface Disagreement {
   readonly mutations: readonly string[]
   /** Base64 of the message. */
   readonly message: string
+  /** Base64 of the certificate and the secret key of this run that belong to it; they are used nowhere else. */
+  readonly alice: string
+  readonly bobSecret: string
 }
 
 /** What a run found. */
@@ -91,7 +94,7 @@ async function compareAll(engines: Engines, others: readonly Other[], options: O
     if (decided) decidedCount++
     if (theirs.valid) validCount++
     const note = (other: Disagreement["with"], what: Disagreement["what"] | undefined) => {
-      if (what !== undefined) disagreements.push(disagreement(message, other, what))
+      if (what !== undefined) disagreements.push(disagreement(engines, message, other, what))
     }
     note("openpgpjs", theirs.whole === ours.whole ? undefined : difference(ours, theirs))
     note("openpgpjs", message.narrow && !decided ? "refused here, valid there" : undefined)
@@ -108,7 +111,7 @@ async function compareAll(engines: Engines, others: readonly Other[], options: O
       if (one === undefined || one.message.base.how.includes("unsigned")) continue
       compared[other.name]++
       const what = against(reading, one.ours, one.decided, one.message.narrow)
-      if (what !== undefined) disagreements.push(disagreement(one.message, other.name, what))
+      if (what !== undefined) disagreements.push(disagreement(engines, one.message, other.name, what))
     }
   }
   return {
@@ -178,13 +181,20 @@ function against(reading: Reading, ours: Outcome, decided: boolean, narrow: bool
   return !decided || reading.text === ours.text ? undefined : "another text"
 }
 
-function disagreement(message: Message, other: Disagreement["with"], what: Disagreement["what"]): Disagreement {
-  const names = message.mutations.map(({ name }) => name)
+function disagreement(
+  { openpgpjs, bobTransferable }: Engines,
+  message: Message,
+  other: Disagreement["with"],
+  what: Disagreement["what"],
+): Disagreement {
+  const base64 = (bytes: Uint8Array) => Buffer.from(bytes).toString("base64")
   return {
     with: other,
     what,
     base: message.base.how,
-    mutations: names,
-    message: Buffer.from(message.bytes).toString("base64"),
+    mutations: message.mutations.map(({ name }) => name),
+    message: base64(message.bytes),
+    alice: base64(openpgpjs.alice.certificate.bytes),
+    bobSecret: base64(bobTransferable),
   }
 }
