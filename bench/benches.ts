@@ -4,6 +4,7 @@ import { e2e, e2eHeap } from "./e2e.ts"
 import { inflight } from "./inflight.ts"
 import type { BenchModule } from "./kit/types.ts"
 import { messageOpen, messageSeal } from "./message.ts"
+import { workerPool } from "./pool.ts"
 import { open, seal } from "./seal.ts"
 import { xml } from "./xml.ts"
 
@@ -13,6 +14,7 @@ export const benches: readonly BenchModule[] = [
   open,
   warm,
   inflight,
+  workerPool,
   messageSeal,
   messageOpen,
   xml,

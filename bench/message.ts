@@ -1,6 +1,7 @@
 import { bareJid, cryptoRandom, type Delivery, type KnownKey, systemClock, type XmlElement } from "@aurochs/core"
 import type { CryptoProvider, SecretKey } from "@aurochs/crypto"
 import { openpgpjs } from "@aurochs/crypto-openpgpjs"
+import { openssl } from "@aurochs/crypto-openssl"
 import { pinned } from "@aurochs/keys"
 import { open, openpgpBytesOf, seal, textBody } from "@aurochs/message"
 import { type Pair, paired, type Side } from "./kit/paired.ts"
@@ -16,7 +17,10 @@ interface Provided {
   make(): CryptoProvider
 }
 
-const provided: readonly Provided[] = [{ name: "openpgpjs", goal: 0.95, make: () => openpgpjs() }]
+const provided: readonly Provided[] = [
+  { name: "openpgpjs", goal: 0.95, make: () => openpgpjs() },
+  { name: "openssl", goal: 0.88, make: () => openssl({ fallback: openpgpjs() }) },
+]
 
 const alice = bareJid("alice@ox.test")
 const bob = bareJid("bob@ox.test")

@@ -1,0 +1,1 @@
+export { type PoolOptions, type PoolProvider, pool } from "./pool.ts"

@@ -1,0 +1,106 @@
+import { type AnyAurochsError, AurochsError, isAurochsError } from "@aurochs/core"
+
+/** Calls of a provider, by their place in it. */
+export type Method =
+  | "inspect"
+  | "minimize"
+  | "merge"
+  | "secretKey"
+  | "importSecret"
+  | "generate"
+  | "signcrypt"
+  | "encrypt"
+  | "sign"
+  | "open"
+  | "openWithSessionKey"
+  | "certifiedBy"
+  | "lifecycle.revoke"
+  | "lifecycle.renew"
+  | "lifecycle.certify"
+  | "secrets.export"
+  | "secrets.encryptWithPassword"
+  | "secrets.decryptWithPassword"
+
+/** Instead of one key's number, which begin at 1. */
+export const ALL_KEYS = 0
+
+/** What a worker is told. */
+export type Order =
+  | {
+      readonly kind: "call"
+      readonly call: number
+      readonly method: Method
+      /** As `pack` left them. */
+      readonly args: readonly unknown[]
+      /** Number of the first secret key that comes of it; further ones follow. */
+      readonly firstKey: number
+      /** May an `abort` follow? */
+      readonly abortable: boolean
+    }
+  | { readonly kind: "abort"; readonly call: number }
+  | { readonly kind: "dispose"; readonly call: number; readonly key: number }
+  | { readonly kind: "forget"; readonly certificate: number }
+
+/** What a worker says. */
+export type Answer =
+  | { readonly kind: "ready"; readonly engine: EngineDescription }
+  | { readonly kind: "done"; readonly call: number; readonly value: unknown }
+  | { readonly kind: "failed"; readonly call: number; readonly error: PackedError }
+
+/** What a pool has to know of the engine in its workers. */
+export interface EngineDescription {
+  readonly name: string
+  readonly verdicts: "full" | "valid-only"
+  readonly methods: readonly Method[]
+}
+
+/** An error on its way between threads; undefined: one that no caller is told more of. */
+export type PackedError = Pick<AnyAurochsError, "code" | "message" | "details"> | undefined
+
+/** Errors that have no code stay where they are: their text may quote anything. */
+export function packError(error: unknown): PackedError {
+  if (!isAurochsError(error)) return undefined
+  const { code, message, details } = error
+  return { code, message, details } as PackedError
+}
+
+export function unpackError(packed: PackedError, backend: string): AnyAurochsError {
+  if (packed === undefined) return new AurochsError("BACKEND", "the engine failed", { backend })
+  return new AurochsError(packed.code, packed.message, packed.details) as AnyAurochsError
+}
+
+/** A secret key that lives in the workers, and a certificate that was sent before: what goes between threads instead. */
+export interface KeyReference {
+  readonly aurochsKey: number
+  /** As the owner of the handle sees it; from a worker only. */
+  readonly certificate?: unknown
+}
+export interface CertificateReference {
+  readonly aurochsCertificate: number
+  /** The first time. */
+  readonly fingerprint?: unknown
+  readonly bytes?: Uint8Array | undefined
+}
+
+/**
+ * Rebuilds a value, each object in it replaced where `replace` knows another one. Signals stay behind.
+ *
+ * @param bytes `own`: byte arrays become arrays of their own, since one that is sent as a view would take everything
+ * along that lies in the same memory; `same`: they stay what they are
+ */
+export function mapped(value: unknown, bytes: "own" | "same", replace: (object: object) => unknown): unknown {
+  if (typeof value !== "object" || value === null || value instanceof Date) return value
+  if (value instanceof Uint8Array) return bytes === "own" ? new Uint8Array(value) : value
+  if (value instanceof AbortSignal) return undefined
+  const other = replace(value)
+  if (other !== undefined) return other
+  if (Array.isArray(value)) return value.map((one) => mapped(one, bytes, replace))
+  return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, mapped(one, bytes, replace)]))
+}
+
+/** Overwrites the secret part of a call's arguments, once the call is over and the arguments are nobody else's. */
+export function wipeSecrets(method: Method, args: readonly unknown[]): void {
+  const [first, options] = args as [unknown, { passphrase?: unknown; sessionKey?: { bytes?: unknown } } | undefined]
+  const secret = [method === "importSecret" ? first : undefined, options?.passphrase, options?.sessionKey?.bytes]
+  for (const one of secret) if (one instanceof Uint8Array) one.fill(0)
+}
