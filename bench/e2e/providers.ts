@@ -1,9 +1,11 @@
 import type { CryptoProvider } from "@aurochs/crypto"
 import { openpgpjs } from "@aurochs/crypto-openpgpjs"
+import { openssl } from "@aurochs/crypto-openssl"
 
 /** The engines that both bots can use. A new one is one line. */
 const ENGINES: Readonly<Record<string, () => CryptoProvider>> = {
   openpgpjs: () => openpgpjs(),
+  openssl: () => openssl({ fallback: openpgpjs() }),
 }
 
 /** Their names, as the sides of the bench. */

@@ -50,10 +50,14 @@ export async function openDelivery(delivery: Delivery, options: OpeningOptions):
   const { parts, mayRefresh } = options
   const sender = peerOf(delivery, parts.account)?.sender
   if (sender === undefined) return { kind: "nothing" }
-  let received = await openOnce(delivery, sender, options)
+  const known = keysOfSender(sender, options)
+  let received = await openOnce(delivery, sender, options, known)
   const isUnknown = received?.kind === "unverified" && received.reason === "unknown-key"
-  if (isUnknown && mayRefresh && sender !== parts.account && (await tryRefresh(sender, options))) {
-    received = await openOnce(delivery, sender, options)
+  if (isUnknown && mayRefresh && sender !== parts.account) {
+    const isChanged = await tryRefresh(sender, options)
+    // Somebody else may have read them since they were looked at here.
+    const now = keysOfSender(sender, options)
+    if (isChanged || isNewIn(await now, await known)) received = await openOnce(delivery, sender, options, now)
   }
   return judged(received, received?.kind === "secure" ? await stanzaIdentity(delivery) : "", options)
 }
@@ -116,7 +120,7 @@ async function openOnce(
   delivery: Delivery,
   sender: BareJid,
   options: Omit<OpeningOptions, "mayRefresh">,
-  known: Promise<KnownKey[]> = keysOfSender(sender, options),
+  known: Promise<KnownKey[]>,
 ): Promise<Received | undefined> {
   const { parts, own, signal } = options
   const { account, provider, clock } = parts
@@ -135,6 +139,10 @@ function keysOfSender(sender: BareJid, options: Omit<OpeningOptions, "mayRefresh
   const { parts, own, contacts, signal } = options
   const { account, storage } = parts
   return sender === account ? ownKnownKeys(account, own, storage.keys) : contacts.known(sender, { signal })
+}
+
+function isNewIn(now: readonly KnownKey[], before: readonly KnownKey[]): boolean {
+  return now.some((key) => !before.some((one) => one.fingerprint === key.fingerprint))
 }
 
 /** True: something changed, it is worth another try. */
