@@ -1,4 +1,4 @@
-import { describeCryptoProvider } from "@aurochs/conformance"
+import { describeCryptoProvider } from "@aurochs/conformance/crypto"
 import { openpgpjs } from "../src/index.ts"
 
 describeCryptoProvider("openpgpjs", () => openpgpjs())

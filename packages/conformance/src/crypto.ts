@@ -1,0 +1,1 @@
+export { cryptoProviderCases, describeCryptoProvider } from "./crypto-provider.ts"
