@@ -4,12 +4,17 @@ import { pepDirectory, revokeKey, rotateKey, tofu, trustElement } from "@aurochs
 import { openpgpBytesOf, seal } from "@aurochs/message"
 import type { Storage } from "@aurochs/storage"
 import { pubkey, publicKeyNode, publicKeysList, publicKeysNode } from "@aurochs/xml"
-import { describe, expect, test } from "vitest"
+import { describe, expect, test, vi } from "vitest"
 import { type Bot, type Context, createBot, type KeyEvent } from "../src/index.ts"
 import { type TestClock, testClock } from "./clock.ts"
 import { createPeer, type Peer, provider } from "./peers.ts"
-import { botJid, eventually, keepingLogger, lastingStorage, startBot } from "./setup.ts"
+import { botJid, keepingLogger, lastingStorage, startBot, eventually as within } from "./setup.ts"
 import { createWorld, type World } from "./world.ts"
+
+vi.setConfig({ testTimeout: 60_000 })
+
+/** Twice two bots with real keys: on a busy machine that takes its time. */
+const eventually = (check: () => unknown) => within(check, 40_000)
 
 const friendJid = bareJid("friend@example.org")
 
