@@ -154,8 +154,6 @@ describe("aurochs contact lookup", () => {
     await stock()
     const { lines } = await lookup(juliet, ["--via", "wkd", "--bind", "wkd", ...connectTo()])
     expect(lines[1]).toMatchObject({ decision: { use: "encrypt+verify", level: "blind" } })
-    const wrong = await lookup(juliet, ["--via", "wkd", "--bind", "hkp", ...connectTo()])
-    expect([wrong.code, wrong.stderr]).toEqual([2, expect.stringMatching(/only wkd and dns/)])
   })
 
   test("dns: validated by the resolver that was named", async () => {
@@ -164,11 +162,9 @@ describe("aurochs contact lookup", () => {
     expect(code).toBe(0)
     expect(stderr).toMatch(/dns: your resolver/)
     expect(lines).toMatchObject([{ source: "dns", binds: "dnssec", fingerprint: inDns.small.fingerprint }])
-    const far = await lookup(signed, ["--via", "dns", "--dns-server", "192.0.2.1"])
-    expect([far.code, far.stderr]).toEqual([2, expect.stringMatching(/trustAd/)])
   })
 
-  test("hkp: a candidate that anybody may have uploaded (A5); the server has to be named", async () => {
+  test("hkp: a candidate that anybody may have uploaded (A5)", async () => {
     await stock()
     const { code, lines, stderr } = await lookup(juliet, ["--via", "hkp", "--keyserver", sks.it.url])
     expect(code).toBe(0)
@@ -176,10 +172,6 @@ describe("aurochs contact lookup", () => {
     expect(lines).toMatchObject([
       { source: "hkp", binds: "nothing", fingerprint: elsewhere.small.fingerprint, decision: { use: "never" } },
     ])
-    expect(await lookup(juliet, ["--via", "hkp"])).toMatchObject({
-      code: 2,
-      stderr: expect.stringMatching(/--keyserver/),
-    })
   })
 
   test("all of them: each certificate with its source, pep's alone is used; vks (scripted) refreshes it (A5)", async () => {
@@ -210,14 +202,10 @@ describe("aurochs contact lookup", () => {
     expect(stderr.trim().split("\n").at(-1)).toMatch(/no connection/)
   })
 
-  test("private addresses and sources that do not exist are refused", async () => {
+  test("a private address is refused (A34)", async () => {
     await stock()
     const env = { ...process.env, AUROCHS_HOME: join(home.it.folder, "x"), NO_PROXY: "*" }
     const command = [PROGRAM, "contact", "lookup", juliet, "--via", "wkd", ...connectTo()]
     expect(await run(process.execPath, command, { env })).toMatchObject({ code: 5 })
-    expect(await lookup(juliet, ["--via", "pep,dane"])).toMatchObject({
-      code: 2,
-      stderr: expect.stringMatching(/dane/),
-    })
   })
 })

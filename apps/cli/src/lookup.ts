@@ -1,16 +1,6 @@
 import { UsageError, withProgress } from "@aurochs/cli-kit"
 import { type AnyAurochsError, type BareJid, type Fingerprint, isAurochsError, type KnownKey } from "@aurochs/core"
-import {
-  type BindingSource,
-  binding,
-  blindBeforeVerification,
-  type Found,
-  judgeKeys,
-  type KeyDirectory,
-  type Missing,
-  type Refreshed,
-  refreshKeys,
-} from "@aurochs/keys"
+import { type Found, judgeKeys, type KeyDirectory, type Missing, type Refreshed, refreshKeys } from "@aurochs/keys"
 import { memoryStorage } from "@aurochs/storage"
 import type { Argv } from "yargs"
 import {
@@ -25,7 +15,7 @@ import { trusting } from "./life.ts"
 import { connect, online } from "./online.ts"
 import { remark } from "./output.ts"
 import { showError, showFound, showGap, showKey } from "./show-certificate.ts"
-import { openSource, type SourceName, type SourceOptions, sourceOptions, viaOf } from "./sources.ts"
+import { openSource, policyOf, type SourceName, type SourceOptions, sourceOptions, viaOf } from "./sources.ts"
 import { accountFor, openWorld, type World } from "./world.ts"
 
 type LookupOptions = NetworkOptions &
@@ -157,16 +147,4 @@ async function accountOrNone(
     if (via.includes("pep") || options.account !== undefined || !(error instanceof UsageError)) throw error
     return undefined
   }
-}
-
-const BINDING: Readonly<Record<string, BindingSource>> = { wkd: "https-domain", dns: "dnssec" }
-
-function policyOf(bind: string) {
-  const names = bind.split(",").flatMap((name) => (name.trim() === "" ? [] : [name.trim()]))
-  const sources = names.map((name) => {
-    const source = Object.hasOwn(BINDING, name) ? BINDING[name] : undefined
-    if (source === undefined) throw new UsageError(`--bind ${name}: only wkd and dns can be let bind a key.`)
-    return source
-  })
-  return binding(blindBeforeVerification(), sources)
 }

@@ -2,7 +2,14 @@ import { isIP } from "node:net"
 import { UsageError } from "@aurochs/cli-kit"
 import { type Clock, isAurochsError, type Transport } from "@aurochs/core"
 import type { CryptoProvider } from "@aurochs/crypto"
-import { type KeyDirectory, pepDirectory } from "@aurochs/keys"
+import {
+  type BindingSource,
+  binding,
+  blindBeforeVerification,
+  type KeyDirectory,
+  pepDirectory,
+  type TrustPolicy,
+} from "@aurochs/keys"
 import { dnsDirectory } from "@aurochs/keys/dns"
 import { hkpDirectory } from "@aurochs/keys/hkp"
 import { vksDirectory } from "@aurochs/keys/vks"
@@ -107,4 +114,22 @@ function readEntry(entry: string): [string, { address: string; port?: number }] 
   const address = six ?? four ?? ""
   if (isIP(address) === 0) throw new UsageError(`--connect-to ${entry}: NAME=ADDRESS[:PORT] is needed.`)
   return [name.toLowerCase(), port === undefined ? { address } : { address, port: Number(port) }]
+}
+
+const BINDING: Readonly<Record<string, BindingSource>> = { wkd: "https-domain", dns: "dnssec" }
+
+/**
+ * What is decided about a contact's keys, if these sources may bind one.
+ *
+ * @param bind of `wkd` and `dns`, separated by commas
+ * @throws {UsageError} for any other
+ */
+export function policyOf(bind: string): TrustPolicy {
+  const names = bind.split(",").flatMap((name) => (name.trim() === "" ? [] : [name.trim()]))
+  const sources = names.map((name) => {
+    const source = Object.hasOwn(BINDING, name) ? BINDING[name] : undefined
+    if (source === undefined) throw new UsageError(`--bind ${name}: only wkd and dns can be let bind a key.`)
+    return source
+  })
+  return binding(blindBeforeVerification(), sources)
 }
