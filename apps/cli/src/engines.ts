@@ -4,11 +4,13 @@ import { join } from "node:path"
 import { UsageError } from "@aurochs/cli-kit"
 import type { CallOptions } from "@aurochs/core"
 import type { CryptoProvider } from "@aurochs/crypto"
-import { gnupg, gnupgAvailable } from "@aurochs/crypto-gnupg"
 import { openpgpjs, openpgpjsAvailable } from "@aurochs/crypto-openpgpjs"
-import { openssl, opensslAvailable } from "@aurochs/crypto-openssl"
-import { sop, sopAvailable } from "@aurochs/crypto-sop"
 import { type GlobalOptions, userPath } from "./global.ts"
+
+// Engines other than the usual one are loaded when they are named: every command starts faster without them.
+const gnupgPackage = () => import("@aurochs/crypto-gnupg")
+const opensslPackage = () => import("@aurochs/crypto-openssl")
+const sopPackage = () => import("@aurochs/crypto-sop")
 
 /** An OpenPGP engine that was opened for one command; disposing it stops and removes what it needed. */
 export interface Engine extends AsyncDisposable {
@@ -38,12 +40,12 @@ const backends: Readonly<Record<string, Backend>> = {
   },
   openssl: {
     about: "OpenSSL for usual messages, OpenPGP.js for the others",
-    check: async () => opensslAvailable(),
-    open: async () => held(openssl({ fallback: openpgpjs() })),
+    check: async () => (await opensslPackage()).opensslAvailable(),
+    open: async () => held((await opensslPackage()).openssl({ fallback: openpgpjs() })),
   },
   gnupg: {
     about: "GnuPG and its agent, also for smart cards",
-    check: (options) => gnupgAvailable(options),
+    check: async (options) => (await gnupgPackage()).gnupgAvailable(options),
     open: openGnupg,
   },
   ...Object.fromEntries(SOP_PROGRAMS.map((program) => [`sop:${program}`, sopBackend(program)])),
@@ -84,6 +86,7 @@ function held(provider: CryptoProvider, dispose: () => Promise<void> = async () 
 
 /** Without a folder of the user's, GnuPG works in one that is gone afterwards: the keys stay where they were. */
 async function openGnupg(options: GlobalOptions): Promise<Engine> {
+  const { gnupg, gnupgAvailable } = await gnupgPackage()
   const available = await gnupgAvailable()
   if (!available.usable) throw new UsageError(`--backend gnupg cannot be used here: ${available.because}.`)
   const certificates = openpgpjs()
@@ -109,8 +112,9 @@ async function openGnupg(options: GlobalOptions): Promise<Engine> {
 function sopBackend(program: string): Backend {
   return {
     about: "a Stateless OpenPGP program",
-    check: (options) => sopAvailable({ program, ...options }),
+    check: async (options) => (await sopPackage()).sopAvailable({ program, ...options }),
     async open() {
+      const { sop, sopAvailable } = await sopPackage()
       const available = await sopAvailable({ program })
       if (!available.usable) throw new UsageError(`--backend sop:${program} cannot be used here: ${available.because}.`)
       return held(sop({ program, certificates: openpgpjs(), sessionKeys: available.sessionKeys }))

@@ -17,7 +17,7 @@ export async function lifeOf(
   const { secrets, state, audit } = storage
   const passphrase = await storedProtection(world, account, options)
   const directory = pepDirectory({ transport, provider, clock })
-  const alsoTo = uploadsOf(options, world)
+  const alsoTo = await uploadsOf(options, world)
   return { account, provider, secrets, state, audit, clock, directory, alsoTo, passphrase: () => passphrase }
 }
 

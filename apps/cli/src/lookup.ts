@@ -58,7 +58,8 @@ async function lookup(options: LookupOptions): Promise<void> {
   const { keys, audit, state } = account === undefined ? memoryStorage() : world.storage
   await using transport = via.includes("pep") && account ? await connect(world, account, options) : undefined
   const { provider, clock } = world
-  const sources = via.map((name) => openSource(name, options, { transport, provider, clock }))
+  const sources: KeyDirectory[] = []
+  for (const name of via) sources.push(await openSource(name, options, { transport, provider, clock }))
   for (const { notice } of sources) if (notice !== undefined) remark(notice)
   if (transport !== undefined) await withProgress(`connecting as ${account}`, online(transport))
 

@@ -1,6 +1,5 @@
 import { readSecret } from "@aurochs/cli-kit"
 import type { BareJid, Transport } from "@aurochs/core"
-import { xmpp } from "@aurochs/xmpp"
 import type { NetworkOptions } from "./global.ts"
 import { remark } from "./output.ts"
 import type { World } from "./world.ts"
@@ -23,6 +22,8 @@ export async function connect(
     variable: "AUROCHS_PASSWORD",
     prompt: true,
   })
+  // Commands that stay here start faster without.
+  const { xmpp } = await import("@aurochs/xmpp")
   return xmpp({
     jid: account,
     password,

@@ -1,6 +1,5 @@
 import { writeFile } from "node:fs/promises"
 import { UsageError } from "@aurochs/cli-kit"
-import QRCode from "qrcode"
 import type { Argv } from "yargs"
 import { userPath } from "./global.ts"
 
@@ -19,6 +18,8 @@ export function qrOptions<T>(program: Argv<T>) {
 
 /** Shows the text as a QR code on standard error, so that output stays clean, or writes it to a file. */
 export async function showQr(text: string, { qr, qrFile }: QrOptions): Promise<void> {
+  if (!qr && qrFile === undefined) return
+  const { default: QRCode } = await import("qrcode")
   if (qr) process.stderr.write(`${await QRCode.toString(text, { type: "terminal", small: true })}${text}\n`)
   if (qrFile === undefined) return
   const file = userPath(qrFile)

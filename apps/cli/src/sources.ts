@@ -10,10 +10,6 @@ import {
   pepDirectory,
   type TrustPolicy,
 } from "@aurochs/keys"
-import { dnsDirectory } from "@aurochs/keys/dns"
-import { hkpDirectory } from "@aurochs/keys/hkp"
-import { vksDirectory } from "@aurochs/keys/vks"
-import { wkdDirectory } from "@aurochs/keys/wkd"
 import type { Argv } from "yargs"
 
 /** Where certificates can be looked up. */
@@ -72,7 +68,7 @@ export function viaOf(options: Pick<SourceOptions, "via">): SourceName[] {
  * @param o.upload may one's own certificate be sent there, for ever?
  * @throws {UsageError} an option that it needs or that is wrong
  */
-export function openSource(
+export async function openSource(
   name: SourceName,
   options: SourceOptions,
   o: {
@@ -81,15 +77,17 @@ export function openSource(
     readonly clock: Clock
     readonly upload?: boolean | undefined
   },
-): KeyDirectory {
+): Promise<KeyDirectory> {
   const http = { allowPrivate: options.allowPrivate, resolve: resolveWith(options.connectTo ?? []), clock: o.clock }
   try {
-    if (name === "wkd") return wkdDirectory(http)
-    if (name === "dns") return dnsDirectory({ servers: options.dnsServer, trustAd: options.trustAd })
-    if (name === "vks") return vksDirectory({ ...http, server: options.vksServer, upload: o.upload })
+    if (name === "wkd") return (await import("@aurochs/keys/wkd")).wkdDirectory(http)
+    if (name === "dns")
+      return (await import("@aurochs/keys/dns")).dnsDirectory({ servers: options.dnsServer, trustAd: options.trustAd })
+    if (name === "vks")
+      return (await import("@aurochs/keys/vks")).vksDirectory({ ...http, server: options.vksServer, upload: o.upload })
     if (name === "hkp") {
       if (options.keyserver === undefined) throw new UsageError("--via hkp: say which with --keyserver https://HOST.")
-      return hkpDirectory({ ...http, server: options.keyserver, upload: o.upload })
+      return (await import("@aurochs/keys/hkp")).hkpDirectory({ ...http, server: options.keyserver, upload: o.upload })
     }
   } catch (error) {
     if (isAurochsError(error, "CONFIGURATION")) throw new UsageError(`--via ${name}: ${error.message}.`)

@@ -41,14 +41,16 @@ export function uploadOptions<T>(program: Argv<T>) {
  *
  * @throws {UsageError} one that takes no uploads
  */
-export function uploadsOf(
+export async function uploadsOf(
   options: UploadOptions,
   o: { readonly provider: CryptoProvider; readonly clock: Clock },
-): KeyDirectory[] {
-  return [...new Set(options.alsoTo ?? [])].map((name) => {
-    const source = openSource(name, { ...options, via: name, trustAd: false }, { ...o, upload: true })
+): Promise<KeyDirectory[]> {
+  const sources: KeyDirectory[] = []
+  for (const name of new Set(options.alsoTo ?? [])) {
+    const source = await openSource(name, { ...options, via: name, trustAd: false }, { ...o, upload: true })
     if (source.publish === undefined) throw new UsageError(`--also-to ${name}: it takes no uploads.`)
     if (source.notice !== undefined) remark(source.notice)
-    return source
-  })
+    sources.push(source)
+  }
+  return sources
 }
