@@ -23,7 +23,8 @@ export interface Link {
   readonly resumed: boolean
   /** XEP-0198 is in force. */
   readonly acknowledgements: boolean
-  write(text: string): Promise<void>
+  /** Writes elements, each as text, in their order. */
+  write(...elements: readonly string[]): Promise<void>
   /** Everything goes there from now on, first what has come already. */
   listen(listener: LinkListener): void
   /** Resolves with the reason when the connection is gone. */

@@ -25,8 +25,11 @@ export interface ClientStream {
    * @throws {AurochsError} `AUTHENTICATION`
    */
   login(features: XmlElement, allowed: readonly string[], password: string): Promise<string>
-  /** Resolves when the text was handed to the operating system. */
-  write(text: string): Promise<void>
+  /**
+   * Writes elements in their order: in one piece, or each as a WebSocket message of its own (RFC 7395 §3.3.3). Resolves
+   * when they were handed to the operating system.
+   */
+  write(...elements: readonly string[]): Promise<void>
   /** `</stream:stream>` or `<close/>` */
   end(): Promise<void>
   /** Nothing is read or written any more. */
@@ -169,7 +172,11 @@ export function clientStream(
         attempt = undefined
       }
     },
-    write: (text) => (isOver ? Promise.reject(networkError("closed", "there is no connection")) : entity.write(text)),
+    async write(...elements) {
+      if (isOver) throw networkError("closed", "there is no connection")
+      const pieces = kind === "websocket" ? elements : [elements.join("")]
+      await Promise.all(pieces.map((piece) => entity.write(piece)))
+    },
     async end() {
       if (!isOver) await entity.write(entity.footer(entity.footerElement()))
     },

@@ -41,18 +41,18 @@ export function outboundOf(settings: Settings, management: StreamManagement, req
   let unasked = false
 
   /** What is written in one turn of the event loop leaves in one piece, with one `<r/>` behind it. */
-  let pending = ""
+  let pending: string[] = []
   const flush = () => {
     const current = link
     if (unasked) ask()
-    const text = pending
-    pending = ""
-    if (text !== "") current?.write(text).catch((error: unknown) => current.destroy(error))
+    const elements = pending
+    pending = []
+    if (elements.length > 0) current?.write(...elements).catch((error: unknown) => current.destroy(error))
   }
   const write = (text: string) => {
     if (link === undefined) return
-    if (pending === "") setImmediate(flush)
-    pending += text
+    if (pending.length === 0) setImmediate(flush)
+    pending.push(text)
   }
   const later = (ms: number, signal: AbortSignal, then: () => void) =>
     void clock.sleep(ms, { signal }).then(then, () => {})
@@ -111,7 +111,7 @@ export function outboundOf(settings: Settings, management: StreamManagement, req
   return {
     attach(next) {
       link = next
-      pending = ""
+      pending = []
       connected = new AbortController()
       asked = undefined
       lastHeard = clock.now().getTime()
@@ -124,7 +124,7 @@ export function outboundOf(settings: Settings, management: StreamManagement, req
     },
     detach() {
       link = undefined
-      pending = ""
+      pending = []
       connected.abort()
     },
     async stanza(what) {

@@ -208,7 +208,8 @@ describe("subscriptions", () => {
     await online(transport)
     const connection = await server.ready(0)
     connection.send(subscribe)
-    await transport.send(chat("bob@example.test", "x"))
+    // Acknowledged after the request was read; the second one after its answers arrived.
+    for (const text of ["x", "y"]) await transport.send(chat("bob@example.test", text))
     return connection.received.flatMap(({ name, attributes }) =>
       name === "presence" && attributes.type ? [attributes.type] : [],
     )
