@@ -1,13 +1,25 @@
 import { BaseSequencer, type TestSpecification } from "vitest/node"
 
-/** Test files that mostly wait, for clocks, servers and clients; the longest first. */
+/** The test files that take longest, mostly waiting for clocks, servers and programs; the longest first. */
 const waiting: readonly string[] = [
   "e2e/waiting.test.ts",
-  "e2e/notify.test.ts",
+  "packages/crypto-sop/test/conformance.test.ts",
+  "packages/crypto-gnupg/test/conformance.test.ts",
+  "scripts/test/write-a-provider.test.ts",
+  "e2e/browser.test.ts",
   "e2e/start.test.ts",
-  "e2e/cli-online.test.ts",
-  "e2e/alertmanager.test.ts",
+  "packages/crypto-openpgpjs/test/planted.test.ts",
   "e2e/cli.test.ts",
+  "e2e/packed.test.ts",
+  "e2e/keys/cli-life.test.ts",
+  "apps/cli/test/life.test.ts",
+  "e2e/keys/cli.test.ts",
+  "e2e/keys/notify-keys.test.ts",
+  "e2e/notify.test.ts",
+  "e2e/keys/ejabberd.test.ts",
+  "e2e/backends/command-line.test.ts",
+  "e2e/differential.test.ts",
+  "e2e/alertmanager.test.ts",
 ]
 
 /**

@@ -5,8 +5,8 @@ import { become, root } from "./lib.mjs"
 
 const args = process.argv.slice(2)
 const defaults = {
-  // One more than there are processors: some tests do nothing but wait. Vitest would leave one processor idle.
-  "--maxWorkers": availableParallelism() + 1,
+  // Two more than there are processors: many tests wait for servers, programs and clocks. Vitest would leave one idle.
+  "--maxWorkers": availableParallelism() + 2,
   // A test that hangs is to be found; a machine that is busy is no reason to fail.
   "--testTimeout": 60_000,
 }
