@@ -76,13 +76,14 @@ async function measure(module: BenchModule): Promise<Measured> {
 async function measureAll(): Promise<void> {
   console.error(`${describeMachine(machine())}\n`)
   const all: Measured[] = []
-  for (const module of chosen) {
+  for (const { load } of chosen) {
+    const module = await load()
     const measured = await measure(module)
     all.push(measured)
     if (!json && measured.rows.length > 0) console.log(`${module.title}\n${textTable(measured.rows)}\n`)
   }
   if (!values.write && (quick || positionals.length > 0)) return
-  writePage(root, benches, all)
+  writePage(root, await Promise.all(benches.map(({ load }) => load())), all)
   console.error("written: docs/performance.md")
 }
 

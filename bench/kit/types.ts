@@ -1,5 +1,5 @@
 // What a bench is, for whoever adds one: a file `bench/NAME.ts` that exports a `BenchModule`, and a line in
-// `bench/benches.ts`. `paired` in `paired.ts` measures sides against each other; a bench that measures otherwise makes
+// `bench/benches.ts` that loads it. `paired` in `paired.ts` measures sides against each other; a bench that measures otherwise makes
 // its rows itself.
 
 /** One side of one bench, held against another side of the same rounds. `--json` prints these, one on each line. */

@@ -45,8 +45,10 @@ test("what it does not know it refuses, and says what there is", () => {
   }
 })
 
-test("each bench has a name of its own", () => {
+test("each bench is listed under its own name, and says what it is", async () => {
   const names = benches.map(({ bench: name }) => name)
   expect(new Set(names).size).toBe(names.length)
-  for (const { title, about, nMeans, opsMean } of benches) expect([title, about, nMeans, opsMean]).not.toContain("")
+  const modules = await Promise.all(benches.map(({ load }) => load()))
+  expect(modules.map(({ bench: name }) => name)).toEqual(names)
+  for (const { title, about, nMeans, opsMean } of modules) expect([title, about, nMeans, opsMean]).not.toContain("")
 })
