@@ -1,5 +1,6 @@
 // Runs in each worker of a pool: an engine of its own, called by number.
 import { parentPort, workerData } from "node:worker_threads"
+import { aborted } from "@aurochs/core"
 import type { CryptoProvider, SecretKey } from "@aurochs/crypto"
 import {
   ALL_KEYS,
@@ -12,6 +13,9 @@ import {
   packError,
   wipeSecrets,
 } from "./protocol.ts"
+
+/** Answers that travel together: waking the other thread for each one would cost too much, waiting for many too. */
+const MAX_ANSWERS = 4
 
 type Call = (...args: unknown[]) => Promise<unknown>
 
@@ -46,11 +50,24 @@ function callsOf(engine: CryptoProvider): Map<Method, Call> {
 }
 
 /** Answers orders until the thread is ended. */
-function serve(engine: CryptoProvider, say: (answer: Answer) => void): (order: Order) => void {
+function serve(engine: CryptoProvider, post: (answers: readonly Answer[]) => void): (orders: readonly Order[]) => void {
   const calls = callsOf(engine)
   const keys = new Map<number, SecretKey>()
   const certificates = new Map<number, unknown>()
   const running = new Map<number, AbortController>()
+  const waiting: Order[] = []
+  let outgoing: Answer[] = []
+
+  function flush(): void {
+    if (outgoing.length > 0) post(outgoing)
+    outgoing = []
+  }
+
+  function say(answer: Answer): void {
+    outgoing.push(answer)
+    if (outgoing.length >= MAX_ANSWERS) flush()
+    else if (waiting.length === 0) setImmediate(flush)
+  }
 
   function received(object: object): unknown {
     if ("aurochsKey" in object) return keys.get((object as KeyReference).aurochsKey) ?? object
@@ -93,11 +110,35 @@ function serve(engine: CryptoProvider, say: (answer: Answer) => void): (order: O
     say({ kind: "done", call, value: undefined })
   }
 
-  return (order) => {
+  function obey(order: Order): void {
     if (order.kind === "call") void run(order)
-    else if (order.kind === "abort") running.get(order.call)?.abort()
     else if (order.kind === "forget") certificates.delete(order.certificate)
-    else void dispose(order)
+    else if (order.kind === "dispose") void dispose(order)
+  }
+
+  /** One order in each turn of the event loop, so that the first answers are on their way while the next calls run. */
+  function turn(): void {
+    const order = waiting.shift()
+    if (order !== undefined) obey(order)
+    setImmediate(waiting.length > 0 ? turn : flush)
+  }
+
+  /** What has not begun is dropped. */
+  function abort(call: number): void {
+    running.get(call)?.abort()
+    const at = waiting.findIndex((order) => order.kind === "call" && order.call === call)
+    if (at === -1) return
+    waiting.splice(at, 1)
+    say({ kind: "failed", call, error: packError(aborted()) })
+  }
+
+  return (orders) => {
+    const isIdle = waiting.length === 0
+    for (const order of orders) {
+      if (order.kind === "abort") abort(order.call)
+      else waiting.push(order)
+    }
+    if (isIdle && waiting.length > 0) turn()
   }
 }
 
@@ -114,21 +155,8 @@ if (parentPort !== null) {
   const { engine: module } = workerData as { readonly engine: string }
   const { provider } = (await import(module)) as { provider(): CryptoProvider | Promise<CryptoProvider> }
   const engine = await provider()
-  let outgoing: Answer[] = []
-  const say = (answer: Answer): void => {
-    outgoing.push(answer)
-    if (outgoing.length > 1) return
-    // What is done in one turn of the event loop is told together.
-    setImmediate(() => {
-      const answers = outgoing
-      outgoing = []
-      port.postMessage(answers)
-    })
-  }
-  const obey = serve(engine, say)
-  port.on("message", (orders: readonly Order[]) => {
-    for (const order of orders) obey(order)
-  })
+  const post = (answers: readonly Answer[]): void => port.postMessage(answers)
+  port.on("message", serve(engine, post))
   const { name, verdicts } = engine
-  say({ kind: "ready", engine: { name, verdicts, methods: [...callsOf(engine).keys()] } })
+  post([{ kind: "ready", engine: { name, verdicts, methods: [...callsOf(engine).keys()] } }])
 }
