@@ -17,6 +17,8 @@ import {
 /** Answers that travel together: waking the other thread for each one would cost too much, waiting for many too. */
 const MAX_ANSWERS = 4
 
+type Asked = Extract<Order, { kind: "call" }>
+type Disposal = Extract<Order, { kind: "dispose" }>
 type Call = (...args: unknown[]) => Promise<unknown>
 
 /** The engine's calls, those that it has. */
@@ -55,7 +57,7 @@ function serve(engine: CryptoProvider, post: (answers: readonly Answer[]) => voi
   const keys = new Map<number, SecretKey>()
   const certificates = new Map<number, unknown>()
   const running = new Map<number, AbortController>()
-  const waiting: Order[] = []
+  const waiting: (Asked | Disposal)[] = []
   let outgoing: Answer[] = []
 
   function flush(): void {
@@ -77,10 +79,9 @@ function serve(engine: CryptoProvider, post: (answers: readonly Answer[]) => voi
     return certificates.get(aurochsCertificate)
   }
 
-  async function run({ call, method, args, firstKey, abortable }: Extract<Order, { kind: "call" }>): Promise<void> {
+  async function run({ call, method, args: own, firstKey, abortable }: Asked): Promise<void> {
     const stop = abortable ? new AbortController() : undefined
     if (stop !== undefined) running.set(call, stop)
-    const own = args.map((one) => mapped(one, "same", received))
     try {
       const value = await calls.get(method)?.(...withSignal(method, own, stop?.signal))
       let next = firstKey
@@ -102,7 +103,7 @@ function serve(engine: CryptoProvider, post: (answers: readonly Answer[]) => voi
     }
   }
 
-  async function dispose({ call, key }: Extract<Order, { kind: "dispose" }>): Promise<void> {
+  async function dispose({ call, key }: Disposal): Promise<void> {
     const numbers = key === ALL_KEYS ? [...keys.keys()] : [key]
     const gone = numbers.map((number) => keys.get(number))
     for (const number of numbers) keys.delete(number)
@@ -110,16 +111,11 @@ function serve(engine: CryptoProvider, post: (answers: readonly Answer[]) => voi
     say({ kind: "done", call, value: undefined })
   }
 
-  function obey(order: Order): void {
-    if (order.kind === "call") void run(order)
-    else if (order.kind === "forget") certificates.delete(order.certificate)
-    else if (order.kind === "dispose") void dispose(order)
-  }
-
   /** One order in each turn of the event loop, so that the first answers are on their way while the next calls run. */
   function turn(): void {
     const order = waiting.shift()
-    if (order !== undefined) obey(order)
+    if (order?.kind === "call") void run(order)
+    else if (order !== undefined) void dispose(order)
     setImmediate(waiting.length > 0 ? turn : flush)
   }
 
@@ -127,8 +123,9 @@ function serve(engine: CryptoProvider, post: (answers: readonly Answer[]) => voi
   function abort(call: number): void {
     running.get(call)?.abort()
     const at = waiting.findIndex((order) => order.kind === "call" && order.call === call)
-    if (at === -1) return
-    waiting.splice(at, 1)
+    const [dropped] = at === -1 ? [] : waiting.splice(at, 1)
+    if (dropped?.kind !== "call") return
+    wipeSecrets(dropped.method, dropped.args)
     say({ kind: "failed", call, error: packError(aborted()) })
   }
 
@@ -136,7 +133,10 @@ function serve(engine: CryptoProvider, post: (answers: readonly Answer[]) => voi
     const isIdle = waiting.length === 0
     for (const order of orders) {
       if (order.kind === "abort") abort(order.call)
-      else waiting.push(order)
+      else if (order.kind === "forget") certificates.delete(order.certificate)
+      else if (order.kind === "dispose") waiting.push(order)
+      // Certificates and keys are looked up at once: a call may be dropped that brings one for those behind it.
+      else waiting.push({ ...order, args: order.args.map((one) => mapped(one, "same", received)) })
     }
     if (isIdle && waiting.length > 0) turn()
   }
