@@ -3,8 +3,9 @@ type Skips = Readonly<Record<string, string>>
 const NO_CLOCK = "programs have the machine's clock and can be given no other: sealing at another moment is UNSUPPORTED"
 const NO_KEY_NO_REASON =
   "it tells no session key of such a message, so that it is CANNOT_DECRYPT (damaged), not BAD_DATA"
-/** Why a slow program is not tried with everything. */
-export const JVM = "it starts a JVM for each call: all cases run with AUROCHS_ALL_BACKENDS=1, as npm run backends does"
+/** Why a program is not tried with everything in each run. */
+export const ONE_PROGRAM =
+  "all cases run with sqop; with every program they do in npm run backends (AUROCHS_ALL_BACKENDS=1)"
 
 /** What no program can do. */
 const everywhere: Skips = {
@@ -37,7 +38,7 @@ const each: Readonly<Record<string, Skips>> = {
   },
 }
 
-/** What a slow program is tried with in every run. */
+/** What every program is tried with in each run. */
 export const quick: readonly string[] = [
   "R3 I7: signcrypt to two recipients: each reads the same bytes under one valid signature",
   "R15: a good message of another engine is valid, with its signer and the time of signing",
