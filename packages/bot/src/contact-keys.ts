@@ -47,7 +47,8 @@ export interface ContactKeys {
   /**
    * Reads the keys from the directory.
    *
-   * @param options.atMostEveryMs do nothing if they were read less than so many milliseconds ago
+   * @param options.atMostEveryMs if they were read less than so many milliseconds ago, they are read when that time is
+   * over, once, and nobody waits for it
    * @returns `changed`: keys that were not known, or are not what they were; `skipped`: read only just now
    */
   refresh(
@@ -68,15 +69,19 @@ interface Remembered {
 /**
  * @param own the account's own keys: what is sent to the account itself goes to them only (R4)
  * @param onChanged told after each reading that changed something
+ * @param stop nothing is read later any more
  */
 export function contactKeys(
   parts: Parts,
   own: () => OwnKeys,
   onChanged: (owner: BareJid, refreshed: Refreshed) => Promise<void>,
+  stop: AbortSignal,
 ): ContactKeys {
   const { account, storage, directory, provider, clock, log } = parts
   const remembered = new Map<BareJid, Remembered>()
   const named = new Map<BareJid, string>()
+  /** Whose keys are read when the bound is over. */
+  const awaited = new Set<BareJid>()
 
   const remember = (owner: BareJid, value: Remembered) => {
     remembered.delete(owner)
@@ -162,13 +167,32 @@ export function contactKeys(
     await audit(parts, { kind: "keys-left-out", subject: owner, detail: { keys: text } })
   }
 
+  /** The last message of an unknown signer may be the last for long: its keys must not wait for another one. */
+  const readLater = (owner: BareJid, waitMs: number) => {
+    if (awaited.has(owner) || awaited.size >= MAX_REMEMBERED) return
+    awaited.add(owner)
+    const readBefore = remembered.get(owner)?.readAt
+    const work = async () => {
+      await clock.sleep(waitMs, { signal: stop })
+      if (remembered.get(owner)?.readAt === readBefore) await read(owner, { signal: stop })
+    }
+    work()
+      .catch((error: unknown) => {
+        if (!stop.aborted) log.info("the sender's keys could not be read", { peer: owner, ...describeError(error) })
+      })
+      .finally(() => awaited.delete(owner))
+  }
+
   return {
     known,
     async refresh(owner, options) {
       const last = remembered.get(owner)?.readAt
       const bound = options?.atMostEveryMs ?? 0
       const age = last === undefined ? Number.POSITIVE_INFINITY : clock.now().getTime() - last
-      if (age >= 0 && age < bound) return "skipped"
+      if (age >= 0 && age < bound) {
+        readLater(owner, bound - age)
+        return "skipped"
+      }
       return (await read(owner, options)) ? "changed" : "same"
     },
 

@@ -154,17 +154,22 @@ async function live(
     trustMessages: options.trustMessages ?? false,
     onDecided: decided,
   })
-  const contacts = contactKeys(parts, currentOwn, async (owner, refreshed) => {
-    decided(owner)
-    try {
-      await trusting.reconsider({ signal: stop })
-      const { events, judged } = await keyEventsOf(parts, owner, refreshed, { signal: stop })
-      const tell = { handlers: run.keyHandlers, outgoing, notice: options.keyNotice, signal: stop }
-      await tellKeyEvents(parts, events, judged, tell)
-    } catch (error) {
-      if (!stop.aborted) parts.log.error("key events", describeError(error))
-    }
-  })
+  const contacts = contactKeys(
+    parts,
+    currentOwn,
+    async (owner, refreshed) => {
+      decided(owner)
+      try {
+        await trusting.reconsider({ signal: stop })
+        const { events, judged } = await keyEventsOf(parts, owner, refreshed, { signal: stop })
+        const tell = { handlers: run.keyHandlers, outgoing, notice: options.keyNotice, signal: stop }
+        await tellKeyEvents(parts, events, judged, tell)
+      } catch (error) {
+        if (!stop.aborted) parts.log.error("key events", describeError(error))
+      }
+    },
+    stop,
+  )
   run.onTrusting(trusting)
   const wake = async (owner: string) => {
     try {

@@ -286,6 +286,27 @@ describe("keys that are not there", () => {
     expect(verdictsOf(await archived(running))).toEqual(["unverified unknown-key"])
   })
 
+  test("R18: a key that is announced just after the list was read is found without news and without another message", async () => {
+    const clock = testClock()
+    world = createWorld()
+    const juliet = await createPeer(world, "juliet", { announced: false })
+    const client = world.connect(botJid)
+    // No contact of ours: nobody tells us of changes.
+    const events: typeof client.events = async function* (node, options) {
+      for await (const event of client.events(node, options)) if (event.from !== juliet.jid) yield event
+    }
+    const running = await startBot(world, () => {}, { clock, transport: { ...client, events } })
+    bot = running
+    await juliet.say(botJid, running.certificate, "before")
+    await quiet(running, 1)
+    juliet.announce()
+    await juliet.say(botJid, running.certificate, "the last one")
+    await quiet(running, 2)
+    expect(verdictsOf(await archived(running))).toEqual(["unverified unknown-key", "unverified unknown-key"])
+    await clock.advance(11_000)
+    await eventually(async () => expect(verdictsOf(await archived(running))).toEqual(["secure", "secure"]))
+  })
+
   test("what could not be verified is opened again when the key arrives, and only then reaches the handlers", async () => {
     const { juliet, bot } = await setUp({}, false)
     await juliet.say(botJid, bot.certificate, "too early")
