@@ -16,7 +16,8 @@ export type Figures = Readonly<Record<string, unknown>>
 
 /** docs/backends.md: every figure from the run. */
 export function page(findings: Findings, engines: readonly Engine[], figures: Figures | undefined): string {
-  const names = [...findings.cases.keys()]
+  const order = engines.map(({ name }) => name)
+  const names = [...findings.cases.keys()].sort((a, b) => order.indexOf(a) - order.indexOf(b))
   return `${[
     "# OpenPGP engines",
     "",
@@ -114,8 +115,13 @@ function flattened(value: Figures, prefix = ""): [string, string][] {
   return Object.entries(value).flatMap(([key, one]): [string, string][] =>
     typeof one === "object" && one !== null && !Array.isArray(one)
       ? flattened(one as Figures, `${prefix}${key}, `)
-      : [[`${prefix}${key}`, typeof one === "number" ? one.toLocaleString("en") : String(one)]],
+      : [[`${prefix}${key}`, shown(key, one)]],
   )
+}
+
+function shown(key: string, value: unknown): string {
+  if (Array.isArray(value)) return value.join(", ")
+  return typeof value === "number" && key !== "seed" ? value.toLocaleString("en") : String(value)
 }
 
 function leftOut(name: string, cells: Cells): string[] {
