@@ -256,11 +256,13 @@ describe("order and obstacles", () => {
       { to: juliet.jid, body: "thou 1" },
       { to: juliet.jid, body: "thou 2" },
     ])
-    await heard(juliet, bot, 2)
+    expect(await heard(juliet, bot, 2)).toEqual(["thou 1", "thou 2"])
+    // The second one may have been on its way, too, when the connection was lost.
     const ids = fromBot().map(({ attributes }) => attributes.id)
     expect(ids[0]).toMatch(/^[0-9a-f]{32}$/)
-    expect(ids).toEqual([ids[0], ids[0], ids[2]])
-    expect(ids[2]).not.toBe(ids[0])
+    expect(ids.filter((id) => id === ids[0])).toHaveLength(2)
+    expect(new Set(ids).size).toBe(2)
+    expect(ids.at(-1)).not.toBe(ids[0])
   })
 
   test("while the network is away messages wait, then leave in order", async () => {

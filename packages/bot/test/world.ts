@@ -233,6 +233,8 @@ export function createWorld(): World {
         sent.push(stamped)
         await Promise.resolve()
         if (stanza.name !== "message") return
+        // A session that is lost takes with it all that was on its way.
+        if (!connection.isOnline) throw closed()
         const decision = world.onMessage(stamped)
         if (decision === "lose-connection") {
           connection.offline()
