@@ -83,8 +83,9 @@ describe("an aborted signal", () => {
   test("ends a call that waits for its turn, and the others go on", async () => {
     const { open } = await calls({ decrypt: { sleepMs: 1_500, exitCode: 29 } }, { maxProcesses: 1 })
     const controller = new AbortController()
-    const [running, waiting, next] = [open(), open(controller.signal), open()]
+    const running = open()
     await fake.started()
+    const [waiting, next] = [open(controller.signal), open()]
     controller.abort()
     const outcomes = await Promise.allSettled([running, waiting, next])
     const codes = ["CANNOT_DECRYPT", "ABORTED", "CANNOT_DECRYPT"]
