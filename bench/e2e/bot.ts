@@ -13,6 +13,8 @@ const MAX_UNDER_WAY = 600
 const TOGETHER = 32
 /** Of those that enter them. */
 const PRODUCERS = 4
+/** How often the outbox is counted, in milliseconds. */
+const LOOK_MS = 25
 
 const quiet: Logger = { debug() {}, info() {}, warn: console.error, error: console.error }
 const stopping = new AbortController()
@@ -57,8 +59,20 @@ function text(): string {
   return `${now()} `.padEnd(200, "Disk almost full: 4 % of /var/lib/postgresql is left on db-1. ")
 }
 
+let looking: Promise<number> | undefined
+
+/** How many wait in the outbox; who asks meanwhile gets the same answer, so that counting is no part of the work. */
+function waiting(): Promise<number> {
+  looking ??= (async () => {
+    await new Promise((resolve) => setTimeout(resolve, LOOK_MS))
+    looking = undefined
+    return (await bot?.status())?.waiting ?? 0
+  })()
+  return looking
+}
+
 async function untilWaiting(most: number): Promise<void> {
-  while (((await bot?.status())?.waiting ?? 0) > most) await new Promise((resolve) => setTimeout(resolve, 10))
+  while ((await waiting()) > most);
 }
 
 /** As fast as they go: entered in small lots, several at once, while others are on their way. */

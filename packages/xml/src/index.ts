@@ -1,5 +1,6 @@
 export { decodeBase64, encodeBase64 } from "./base64.ts"
 export { carbons } from "./carbons.ts"
+export { childReader } from "./child-reader.ts"
 export type { Codec } from "./codec.ts"
 export { type ContentElement, type ContentKind, contentElement } from "./content.ts"
 export { type DataForm, dataForm } from "./data-form.ts"

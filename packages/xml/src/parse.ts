@@ -53,7 +53,12 @@ export function readStrictly(text: string, bytes: number, bounds: XmlLimits): Xm
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
 
-function textOf(input: string | Uint8Array): string {
+/**
+ * Strict UTF-8, or text without half surrogate pairs.
+ *
+ * @throws {AurochsError} `BAD_DATA` (`xml`)
+ */
+export function textOf(input: string | Uint8Array): string {
   // saxes takes a lone high surrogate and the character behind it, a `<` even, for one.
   if (typeof input === "string" && !input.isWellFormed()) throw badXml("half a surrogate pair")
   if (typeof input === "string") return input

@@ -37,9 +37,10 @@ for (const other of "0123456789.-") IN_NAME[other.charCodeAt(0)] = 1
  * Reads one element if all of it is plain and within the bounds.
  *
  * @param text without half surrogate pairs, its size already bounded
+ * @param outerNamespace the default namespace around it
  * @returns what the strict parser gives, or undefined: then that one has to look
  */
-export function readPlain(text: string, limits: XmlLimits): XmlElement | undefined {
+export function readPlain(text: string, limits: XmlLimits, outerNamespace = ""): XmlElement | undefined {
   if (NOT_PLAIN.test(text) || text.includes("]]>")) return undefined
   const stack: Open[] = []
   let elements = 0
@@ -51,7 +52,7 @@ export function readPlain(text: string, limits: XmlLimits): XmlElement | undefin
       closed = stack.pop()
     } else {
       if (++elements > limits.maxElements || stack.length >= limits.maxDepth) return undefined
-      const tag = startTag(text, at + 1, parent?.namespace ?? "", limits)
+      const tag = startTag(text, at + 1, parent?.namespace ?? outerNamespace, limits)
       if (tag === undefined || (parent !== undefined && !append(parent, tag.element, limits))) return undefined
       at = tag.end
       if (tag.empty) closed = tag.element

@@ -142,6 +142,12 @@ export function stanzaSplitter(
   return (chunk) => {
     let from = 0
     for (let at = 0; at < chunk.length && !hasEnded; at++) {
+      if (state === "text" && depth > 0) {
+        // Text within a child: nothing before the next tag is of interest.
+        const next = chunk.indexOf(LESS, at)
+        if (next === -1) break
+        at = next
+      }
       const byte = chunk[at] as number
       // White space between stanzas (keep-alive) belongs to none.
       if (hasHeader && depth === 0 && state === "text" && isSpace(byte)) {

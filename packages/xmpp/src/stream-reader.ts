@@ -1,5 +1,5 @@
-import { AurochsError, isAurochsError, type XmlElement } from "@aurochs/core"
-import { createStreamParser, defaultXmlLimits, parseXml, type XmlLimits } from "@aurochs/xml"
+import { isAurochsError, type XmlElement } from "@aurochs/core"
+import { childReader, createStreamParser, defaultXmlLimits, parseXml, type XmlLimits } from "@aurochs/xml"
 import { stanzaSplitter } from "./stanza-splitter.ts"
 
 /** What a stream consists of. */
@@ -25,25 +25,17 @@ const FRAMING = "urn:ietf:params:xml:ns:xmpp-framing"
 export function streamReader(handlers: ReaderHandlers, partial: Partial<XmlLimits>): (chunk: Uint8Array) => void {
   const limits = { ...defaultXmlLimits, ...partial }
   const closing = new TextEncoder().encode("</stream:stream>")
-  let header: Uint8Array = new Uint8Array()
+  /** Inside of the stream's start tag, which declares its namespaces. */
+  let read: ReturnType<typeof childReader> | undefined
   return stanzaSplitter(
     {
       header(bytes) {
         createStreamParser({ open: handlers.open, element: () => {}, close: () => {} }).write(bytes)
         // Without the XML declaration, which only stands at the very beginning.
-        header = bytes.subarray(bytes.lastIndexOf("<".charCodeAt(0)))
+        read = childReader(bytes.subarray(bytes.lastIndexOf("<".charCodeAt(0))), closing, limits)
       },
       stanza(bytes, name) {
-        // Read inside of the stream's start tag, which declares its namespaces.
-        const whole = Buffer.concat([header, bytes, closing])
-        const room = header.length + closing.length
-        const bounds = {
-          ...limits,
-          maxBytes: limits.maxBytes + room,
-          maxDepth: limits.maxDepth + 1,
-          maxElements: limits.maxElements + 1,
-        }
-        const element = readOrSkip(() => onlyChild(parseXml(whole, bounds)))
+        const element = readOrSkip(() => read?.(bytes))
         if (element === undefined) handlers.skipped(name)
         else handlers.element(element)
       },
@@ -69,19 +61,11 @@ export function frameReader(handlers: ReaderHandlers, limits: Partial<XmlLimits>
   }
 }
 
-function readOrSkip(read: () => XmlElement): XmlElement | undefined {
+function readOrSkip(read: () => XmlElement | undefined): XmlElement | undefined {
   try {
     return read()
   } catch (error) {
     if (isAurochsError(error, "BAD_DATA") && error.details.limit !== undefined) return undefined
     throw error
   }
-}
-
-function onlyChild(stream: XmlElement): XmlElement {
-  const [child, ...more] = stream.children
-  if (child === undefined || typeof child === "string" || more.length > 0) {
-    throw new AurochsError("BAD_DATA", "bad XML: not one stanza", { what: "xml" })
-  }
-  return child
 }
