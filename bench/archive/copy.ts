@@ -1,11 +1,12 @@
 import { once } from "node:events"
 import { finished } from "node:stream/promises"
-import { elementToJson, entryDigest, type NewEntry } from "@aurochs/storage"
+import type { NewEntry } from "@aurochs/storage"
 import type { Client } from "pg"
 import { from as copyFrom } from "pg-copy-streams"
+import { columnsOf } from "../../packages/storage-postgres/src/archive-row.ts"
 
 const COLUMNS = [
-  ...["namespace", "account", "peer", "direction", "digest", "stanza", "stanza_bytes", "openpgp", "via"],
+  ...["namespace", "account", "peer", "direction", "digest", "stanza", "stanza_bytes", "openpgp", "openpgp_at", "via"],
   ...["stored_at", "at", "handled"],
 ]
 /** Microseconds between 1970 and 2000, where PostgreSQL's timestamps begin. */
@@ -19,16 +20,21 @@ export function copyData(namespace: string, entries: readonly NewEntry[]): Buffe
 }
 
 function row(namespace: string, entry: NewEntry): Buffer[] {
-  const stanza = Buffer.from(elementToJson(entry.stanza))
+  const row = columnsOf(entry)
   const at = Buffer.alloc(8)
   at.writeBigInt64BE(BigInt(entry.storedAt.getTime()) * 1000n - EPOCH_US)
-  const texts = [namespace, entry.account, entry.peer, entry.direction].map((text) => Buffer.from(text))
-  const openpgp = Buffer.from(entry.openpgp ?? [])
-  const digest = Buffer.from(entryDigest(entry))
-  const values = [...texts, digest, stanza, int(stanza.length), openpgp, Buffer.from(entry.via), at, at]
+  const texts = [namespace, row.account, row.peer, row.direction].map((text) => Buffer.from(text))
+  const stanza = [Buffer.from(row.stanza), int(row.stanza_bytes)]
+  const openpgp = [row.openpgp, row.openpgp_at === null ? null : int(row.openpgp_at)]
+  const values = [...texts, row.digest, ...stanza, ...openpgp, Buffer.from(row.via), at, at]
   const count = Buffer.alloc(2)
   count.writeInt16BE(COLUMNS.length)
-  return [count, ...[...values, Buffer.of(entry.direction === "out" ? 1 : 0)].flatMap((one) => [int(one.length), one])]
+  return [
+    count,
+    ...[...values, Buffer.of(row.handled ? 1 : 0)].flatMap((one) =>
+      one === null ? [int(-1)] : [int(one.length), one],
+    ),
+  ]
 }
 
 function int(value: number): Buffer {

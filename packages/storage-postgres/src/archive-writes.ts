@@ -95,18 +95,18 @@ async function insert(db: Database, namespace: string, rows: readonly Columns[])
     with locked as materialized (
       select count(pg_advisory_xact_lock(hashtextextended(name, 0))) from unnest(${arrays.text(locks)}) as name
     )
-    insert into aurochs.archive (namespace, account, peer, direction, digest, stanza, stanza_bytes, openpgp, via,
+    insert into aurochs.archive (namespace, account, peer, direction, digest, stanza, stanza_bytes, openpgp, openpgp_at, via,
       stamped_at, stored_at, at, handled, outcome, reason, signer, written_at, stranger)
-    select ${namespace}, account, peer, direction, digest, stanza, stanza_bytes, openpgp, via,
+    select ${namespace}, account, peer, direction, digest, stanza, stanza_bytes, openpgp, openpgp_at, via,
       stamped_at, stored_at, at, handled, outcome, reason, signer, written_at, stranger
     from locked cross join unnest(
       ${arrays.text(of("account"))}, ${arrays.text(of("peer"))}, ${arrays.text(of("direction"))},
       ${arrays.bytea(of("digest"))}, ${arrays.text(of("stanza"))}, ${arrays.int4(of("stanza_bytes"))},
-      ${arrays.bytea(of("openpgp"))}, ${arrays.text(of("via"))}, ${arrays.timestamptz(of("stamped_at"))},
+      ${arrays.bytea(of("openpgp"))}, ${arrays.int4(of("openpgp_at"))}, ${arrays.text(of("via"))}, ${arrays.timestamptz(of("stamped_at"))},
       ${arrays.timestamptz(of("stored_at"))}, ${arrays.timestamptz(of("at"))}, ${arrays.bool(of("handled"))},
       ${arrays.text(of("outcome"))}, ${arrays.text(of("reason"))}, ${arrays.text(of("signer"))},
       ${arrays.timestamptz(of("written_at"))}, ${arrays.bool(of("stranger"))}
-    ) with ordinality as entry (account, peer, direction, digest, stanza, stanza_bytes, openpgp, via,
+    ) with ordinality as entry (account, peer, direction, digest, stanza, stanza_bytes, openpgp, openpgp_at, via,
       stamped_at, stored_at, at, handled, outcome, reason, signer, written_at, stranger, place)
     order by place
     on conflict (namespace, account, direction, digest) do nothing

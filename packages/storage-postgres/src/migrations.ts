@@ -5,6 +5,7 @@ import type { Migration } from "kysely/migration"
 export const migrations: Readonly<Record<string, Migration>> = {
   "0001-first": { up: first },
   "0002-out-of-line": { up: outOfLine },
+  "0003-openpgp-once": { up: openpgpOnce },
 }
 
 const archive = sql`
@@ -131,4 +132,9 @@ async function outOfLine(db: Kysely<never>): Promise<void> {
     sql`alter table aurochs.outbox set (toast_tuple_target = 512)`,
   ])
     await statement.execute(db)
+}
+
+/** The text of a stanza's OpenPGP message is its bytes in Base64: kept once. Rows that are there already stay. */
+async function openpgpOnce(db: Kysely<never>): Promise<void> {
+  await sql`alter table aurochs.archive add column openpgp_at integer check (openpgp_at >= 0)`.execute(db)
 }

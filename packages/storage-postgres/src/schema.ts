@@ -32,8 +32,11 @@ export interface ArchiveTable extends Namespaced {
   direction: "in" | "out"
   digest: Buffer
   stanza: string
+  /** Of the whole stanza. */
   stanza_bytes: number
   openpgp: Buffer | null
+  /** Which child of the stanza has these bytes in Base64 as its text; the text is left out of `stanza`. */
+  openpgp_at: number | null
   via: Via | "sent"
   stamped_at: Date | null
   stored_at: Date
