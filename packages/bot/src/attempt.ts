@@ -147,11 +147,11 @@ export async function complete(
 }
 
 /** What was just sealed here need not be opened. */
-async function unsealed(leased: Leased, { parts, own, words, signal }: AttemptOptions) {
+async function unsealed(leased: Leased, { parts, words, signal }: AttemptOptions) {
   const message = words.take(leased)
   if (message !== undefined) return { kind: "opened", message } as const
-  const { account, provider, clock } = parts
-  return await openEntry(leased, { account, provider, ownKeys: own.all, now: clock.now(), signal })
+  const { account, outboxKey } = parts
+  return await openEntry(leased, { account, outboxKey, signal })
 }
 
 function later(

@@ -94,7 +94,20 @@ export function contactKeys(
 
   const known = (owner: BareJid, options?: CallOptions) => Array.fromAsync(storage.keys.keysOf(owner, options))
 
-  const read = async (owner: BareJid, options?: CallOptions) => {
+  /** One after another for each owner: of two that see a new key, only the first one finds it new. */
+  const reading = new Map<BareJid, Promise<unknown>>()
+  const read = async (owner: BareJid, options?: CallOptions): Promise<boolean> => {
+    const before = reading.get(owner)?.catch(() => {}) ?? Promise.resolve()
+    const own = before.then(() => readNow(owner, options))
+    reading.set(owner, own)
+    try {
+      return await own
+    } finally {
+      if (reading.get(owner) === own) reading.delete(owner)
+    }
+  }
+
+  const readNow = async (owner: BareJid, options?: CallOptions) => {
     const before = remembered.get(owner)
     const result = await refreshKeys({
       owner,

@@ -10,6 +10,7 @@ import { createLink } from "./link.ts"
 import { consoleLogger } from "./logger.ts"
 import type { AnyMiddleware } from "./middleware.ts"
 import { createOutboxBell } from "./outbox-bell.ts"
+import { createOutboxKey } from "./outbox-key.ts"
 import { createOutgoing } from "./outgoing.ts"
 import { ownKeyKeeper } from "./own-key.ts"
 import type { OwnKeys } from "./own-keys.ts"
@@ -49,13 +50,14 @@ export function createBot(options: BotOptions): Bot<Context> {
   const parts = (): Promise<Parts> => {
     made ??= (async () => {
       const storage = await options.storage
-      const trusted = trustedKeys(storage)
+      const trusted = authenticatedKeys(sealedWith(storage))
       return {
         account: transport.account,
         transport,
         provider,
         storage: { ...storage, keys: trusted },
         trusted,
+        outboxKey: createOutboxKey(sealedWith(storage)),
         directory: options.directory ?? pepDirectory({ transport, provider, clock }),
         trustFor: trustForPeer(options.trust),
         encryption: options.encryption ?? "require",
@@ -66,12 +68,12 @@ export function createBot(options: BotOptions): Bot<Context> {
     })()
     return made
   }
-  const trustedKeys = ({ keys, state }: Storage) => {
+  const sealedWith = ({ keys, state }: Storage) => {
     const own = async () => {
       const held = await keeper.held()
       return { current: held?.current, all: held?.all ?? [] }
     }
-    return authenticatedKeys({ account: transport.account, keys, state, provider, own, clock, random })
+    return { account: transport.account, keys, state, provider, own, clock, random }
   }
   const keyHandlers: KeyEventHandler[] = []
   const keeper = ownKeyKeeper(parts, options, (foreign) => {
@@ -93,8 +95,8 @@ export function createBot(options: BotOptions): Bot<Context> {
 
   const enqueue = async (messages: readonly OutgoingText[], call?: { signal?: AbortSignal | undefined }) => {
     const signal = call?.signal
-    const own = (await keeper.held()) ?? (await orAborted(ownReady.promise, signal))
-    const outgoing = createOutgoing(await parts(), () => own, outboxBell, words)
+    if ((await keeper.held()) === undefined) await orAborted(ownReady.promise, signal)
+    const outgoing = createOutgoing(await parts(), outboxBell, words)
     return outgoing.enqueue(
       messages.map((message) => ({ ...message, encryptedOnly: false })),
       { signal },

@@ -3,7 +3,6 @@ import { textBody } from "@aurochs/message"
 import type { NewOutboxEntry, OutboxId } from "@aurochs/storage"
 import type { OutgoingText } from "./bot.ts"
 import type { OutboxBell } from "./outbox-bell.ts"
-import type { OwnKeys } from "./own-keys.ts"
 import type { OwnWords } from "./own-words.ts"
 import type { Parts } from "./parts.ts"
 import { sealEntry, type WaitingMessage } from "./sealed-entry.ts"
@@ -24,11 +23,10 @@ export type QueuedMessage = Omit<OutgoingText, "body"> & { readonly encryptedOnl
  * @param bell rung when there is something to send
  * @param words remembers what was sealed
  */
-export function createOutgoing(parts: Parts, own: () => OwnKeys, bell: OutboxBell, words: OwnWords): Outgoing {
-  const { account, provider, storage, clock, random } = parts
+export function createOutgoing(parts: Parts, bell: OutboxBell, words: OwnWords): Outgoing {
+  const { account, outboxKey, storage, clock, random } = parts
   return {
     async enqueue(messages, options) {
-      const ownKey = own().current
       const enqueuedAt = clock.now()
       const entries: NewOutboxEntry[] = []
       const waiting: WaitingMessage[] = []
@@ -39,7 +37,7 @@ export function createOutgoing(parts: Parts, own: () => OwnKeys, bell: OutboxBel
         const { encryptedOnly } = message
         const payload = "payload" in message ? message.payload : [textBody(message.body)]
         const text: WaitingMessage = { recipient, key, payload, encryptedOnly }
-        const at = { account, provider, ownKey, now: enqueuedAt, signal: options?.signal }
+        const at = { account, outboxKey, signal: options?.signal }
         entries.push({ account, recipient, key, sealed: await sealEntry(text, at), enqueuedAt })
         waiting.push(text)
       }

@@ -96,12 +96,13 @@ export function ownKeyKeeper(
   }
 
   const reload = async (call?: CallOptions): Promise<boolean> => {
-    const { storage, account, log, trusted } = await parts()
+    const { storage, account, log, trusted, outboxKey } = await parts()
     if (ready === undefined || (await storage.secrets.load(account, call)).length === copies) return false
     const before = ready.current.certificate.fingerprint
     const { current } = await settle(call)
     // What was sealed to the old key only is sealed to the new one before the old one may be gone.
     await trusted.ownKeyChanged(call)
+    await outboxKey.ownKeyChanged(call)
     const { fingerprint } = current.certificate
     if (fingerprint !== before) log.info("another own key is in use", { from: before, to: fingerprint })
     return true

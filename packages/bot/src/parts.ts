@@ -4,6 +4,7 @@ import { type AuthenticatedKeys, blindBeforeVerification, type KeyDirectory, typ
 import type { AuditEvent, Storage } from "@aurochs/storage"
 import type { BotOptions } from "./bot.ts"
 import type { Logger } from "./logger.ts"
+import type { OutboxKey } from "./outbox-key.ts"
 
 /** What every part of a running bot works with: the ports, and nothing that changes. */
 export interface Parts {
@@ -15,6 +16,8 @@ export interface Parts {
   /** Keys of contacts with trust records that nobody else can write. */
   readonly trusted: AuthenticatedKeys
   readonly directory: KeyDirectory
+  /** Seals what waits in the outbox. */
+  readonly outboxKey: OutboxKey
   /** The policy for a contact; for one's own account use the one of `OwnKeys`. */
   readonly trustFor: (peer: BareJid) => TrustPolicy
   readonly encryption: "require" | "opportunistic"

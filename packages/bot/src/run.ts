@@ -140,7 +140,7 @@ async function live(
     return own
   }
   let late: LateKeys | undefined
-  const outgoing = createOutgoing(parts, currentOwn, outboxBell, words)
+  const outgoing = createOutgoing(parts, outboxBell, words)
   let incomings: Incomings | undefined
   const decided = (owner: BareJid) => {
     incomings?.decided()

@@ -412,7 +412,7 @@ describe("the outbox at rest", () => {
           ["mine-1", "parked", "refused: it is for another recipient"],
           ["mine-2", "parked", expect.stringMatching(/^refused: /)],
           ["mine-3", "parked", expect.stringMatching(/^refused: /)],
-          ["mine-4", "parked", "refused: its signature is not ours"],
+          ["mine-4", "parked", "refused: it was not sealed by this bot"],
           ["again", "parked", "refused: it was queued under another key"],
         ]),
       )

@@ -1,6 +1,5 @@
 import { AurochsError, type Transport } from "@aurochs/core"
 import { pinned, tofu } from "@aurochs/keys"
-import { textBody } from "@aurochs/message"
 import fc from "fast-check"
 import { describe, expect, test } from "vitest"
 import { backoffMs } from "../src/backoff.ts"
@@ -9,9 +8,8 @@ import { createLanes } from "../src/lanes.ts"
 import { trustForPeer } from "../src/parts.ts"
 import { replyBound } from "../src/replies.ts"
 import { retrying } from "../src/retrying.ts"
-import { openEntry, sealEntry } from "../src/sealed-entry.ts"
 import { testClock } from "./clock.ts"
-import { createPeer, provider } from "./peers.ts"
+import { createPeer } from "./peers.ts"
 import { botJid, eventually, keepingLogger, lastingStorage, startBot } from "./setup.ts"
 import { createWorld } from "./world.ts"
 
@@ -176,46 +174,6 @@ test("both forms of `trust` are understood", () => {
   const strict = () => ({ use: "never", level: "distrusted", because: "by-hand" }) as const
   expect(trustForPeer(strict)("juliet@example.org")).toBe(strict)
   expect(trustForPeer(undefined)("a@x.org")).toBeTypeOf("function")
-})
-
-describe("sealed entries", () => {
-  test("what was put in comes out, for any text, and only for its recipient and key", async () => {
-    const { key } = await provider.generate({ userId: `xmpp:${botJid}` })
-    const at = { account: botJid, provider, now: new Date() }
-    const texts = fc.string({ unit: "grapheme", maxLength: 100 })
-    await fc.assert(
-      fc.asyncProperty(texts, texts, fc.boolean(), async (body, entryKey, encryptedOnly) => {
-        const recipient = "juliet@example.org"
-        const payload = [textBody(body)]
-        const message = { recipient, key: entryKey, payload, encryptedOnly }
-        const sealed = await sealEntry(message, { ...at, ownKey: key })
-        const open = (entry: { recipient: string; key: string }) =>
-          openEntry({ ...entry, sealed }, { ...at, ownKeys: [key] })
-        const opened = await open({ recipient, key: entryKey })
-        expect(opened).toMatchObject({ kind: "opened", message: { recipient, key: entryKey, encryptedOnly } })
-        expect((await open({ recipient: "mallory@example.org", key: entryKey })).kind).toBe("refused")
-        expect((await open({ recipient, key: `${entryKey}x` })).kind).toBe("refused")
-      }),
-      { numRuns: 10 },
-    )
-  })
-
-  test("another account's entry, and a real message to oneself, are refused", async () => {
-    const world = createWorld()
-    const juliet = await createPeer(world, "juliet")
-    const at = { provider, now: new Date(), ownKeys: [juliet.key] }
-    const entry = { recipient: juliet.jid, key: "k" }
-    const message = { ...entry, payload: [textBody("x")], encryptedOnly: false }
-    const sealed = await sealEntry(message, { account: juliet.jid, provider, ownKey: juliet.key, now: new Date() })
-    expect(await openEntry({ ...entry, sealed }, { ...at, account: botJid })).toMatchObject({ kind: "refused" })
-    const { openpgpBytesOf } = await import("@aurochs/message")
-    const stanza = await juliet.sealed(juliet.jid, juliet.key.certificate, "note to self")
-    const real = openpgpBytesOf(stanza) ?? new Uint8Array()
-    expect(await openEntry({ ...entry, sealed: real }, { ...at, account: juliet.jid })).toEqual({
-      kind: "refused",
-      because: "it is damaged",
-    })
-  })
 })
 
 describe("storage that is away", () => {

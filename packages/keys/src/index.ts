@@ -33,6 +33,7 @@ export { blindBeforeVerification, pinned, tofu, verifiedOnly } from "./policies.
 export type { TrustFacts, TrustPolicy } from "./policy.ts"
 export { type KeyChange, type Refreshed, type RefreshOptions, type RefusedKey, refreshKeys } from "./refresh.ts"
 export { isStale, lookupDelayMs, maxListAgeMs } from "./retry.ts"
+export { type OwnHandles, type SealedKeyOptions, sealedKey } from "./sealed-key.ts"
 export { type DecideOptions, decideKey } from "./trust/decide.ts"
 export { type AuthenticatedKeys, type AuthenticatedKeysOptions, authenticatedKeys } from "./trust/key-store.ts"
 export {
@@ -45,7 +46,6 @@ export {
   trustElement,
 } from "./trust/messages.ts"
 export { announcedKeys, configuredKeys, either, firstKeys, introducing, verifiedKeys } from "./trust/rules.ts"
-export type { OwnHandles } from "./trust/sealed-key.ts"
 export { fingerprintUri, type KeyUri, readKeyUri, trustUri } from "./trust/uri.ts"
 export { type UpdateOptions, updateKnownKeys } from "./update-known.ts"
 export { findUserId, userIdOf } from "./user-id.ts"

@@ -12,7 +12,7 @@ export interface NewOutboxEntry {
   readonly recipient: BareJid
   /** The same key again gives the same id: nothing is sent twice, see {@link Outbox.enqueue}. Unique for each account. */
   readonly key: string
-  /** The payload, sealed to the account's own certificate: no plaintext at rest. */
+  /** The payload, sealed by the caller: no plaintext at rest. */
   readonly sealed: Uint8Array
   readonly enqueuedAt: Date
 }

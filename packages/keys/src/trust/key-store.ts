@@ -2,6 +2,7 @@ import { AurochsError, type BareJid, type CallOptions, type Clock, type KnownKey
 import type { CryptoProvider } from "@aurochs/crypto"
 import type { KeyStore, StateStore } from "@aurochs/storage"
 import { collect } from "../collect.ts"
+import { makeSealedKey, type OwnHandles, openSealedKey } from "../sealed-key.ts"
 import {
   addOwner,
   changeRecords,
@@ -12,7 +13,6 @@ import {
   readSigned,
   type TrustRecord,
 } from "./records.ts"
-import { makeTrustKey, type OwnHandles, openTrustKey } from "./sealed-key.ts"
 
 /** What {@link authenticatedKeys} needs. */
 export interface AuthenticatedKeysOptions {
@@ -101,16 +101,16 @@ export function authenticatedKeys(o: AuthenticatedKeysOptions): AuthenticatedKey
 }
 
 async function trustKeyOf(o: AuthenticatedKeysOptions, call: CallOptions): Promise<Uint8Array> {
-  const options = { ...o, ...call, own: await o.own(call) }
-  const opened = await openTrustKey(options)
+  const options = { ...o, ...call, own: await o.own(call), purpose: "trust" } as const
+  const opened = await openSealedKey(options)
   if (opened !== undefined) return opened
   if (await hasRecords(options)) throw lost("there are trust records, and their key is gone")
-  const made = await makeTrustKey(options)
+  const made = await makeSealedKey(options)
   if (made !== undefined) {
     await takeOver(o, { state: o.state, account: o.account, trustKey: made, ...call })
     return made
   }
-  const others = await openTrustKey(options)
+  const others = await openSealedKey(options)
   if (others === undefined) throw lost("there is no usable own key that the trust records could be sealed to")
   return others
 }

@@ -2,7 +2,7 @@ import { AurochsError, type BareJid, type CallOptions, type Clock, isAurochsErro
 import type { CryptoProvider, Opened, SecretKey } from "@aurochs/crypto"
 import type { StateStore } from "@aurochs/storage"
 import { decodeBase64, encodeBase64 } from "@aurochs/xml"
-import { field } from "../json-state.ts"
+import { field } from "./json-state.ts"
 
 /** One's own keys, as far as they are here. */
 export interface OwnHandles {
@@ -12,8 +12,10 @@ export interface OwnHandles {
   readonly all: readonly SecretKey[]
 }
 
-/** What opening the trust key needs. */
-export interface TrustKeyOptions extends CallOptions {
+/** What a sealed key needs. */
+export interface SealedKeyOptions extends CallOptions {
+  /** What the key is for: keys of one purpose are not taken for those of another. */
+  readonly purpose: "trust" | "outbox"
   readonly account: BareJid
   readonly provider: CryptoProvider
   readonly state: StateStore
@@ -22,29 +24,42 @@ export interface TrustKeyOptions extends CallOptions {
   readonly random: Random
 }
 
-/** Distinguishes it from anything else these keys sign. */
-const PURPOSE = "aurochs-trust-key"
 const KEY_BYTES = 32
 
-const stateKey = (account: BareJid) => `trust/key/${account}`
+/** Distinguishes it from anything else these keys sign. */
+const signedPurpose = ({ purpose }: SealedKeyOptions) => `aurochs-${purpose}-key`
+const stateKey = ({ purpose, account }: SealedKeyOptions) => `${purpose}/key/${account}`
 
 /**
- * The key that authenticates the trust records: 32 random bytes, kept sealed to and signed by the account's own OpenPGP
- * keys. Who can write to the database has none of them, so a key of theirs is refused. It is sealed again when the key
- * in use has changed.
+ * A symmetric key that only this account can have made and only this account can read: 32 random bytes, kept sealed to
+ * and signed by the account's own OpenPGP keys. Who can write to the database has none of them, so a key of theirs is
+ * refused. It is sealed again when the key in use has changed. Made if there is none yet.
+ *
+ * @throws {AurochsError} `STORAGE` if what is there was not sealed by one of the own keys, if there is no own key to seal
+ *   a new one to, and as `StateStore`
+ */
+export async function sealedKey(o: SealedKeyOptions): Promise<Uint8Array> {
+  const key = (await openSealedKey(o)) ?? (await makeSealedKey(o)) ?? (await openSealedKey(o))
+  if (key !== undefined) return key
+  const text = `there is no usable own key that the ${o.purpose} key could be sealed to`
+  throw new AurochsError("STORAGE", text, { operation: `${o.purpose}.key` })
+}
+
+/**
+ * The key as it is there.
  *
  * @returns undefined if there is none yet
  * @throws {AurochsError} `STORAGE` if what is there was not sealed by one of the own keys, and as `StateStore`
  */
-export async function openTrustKey(o: TrustKeyOptions): Promise<Uint8Array | undefined> {
-  const stored = await o.state.get(stateKey(o.account), { signal: o.signal })
+export async function openSealedKey(o: SealedKeyOptions): Promise<Uint8Array | undefined> {
+  const stored = await o.state.get(stateKey(o), { signal: o.signal })
   if (stored === undefined) return undefined
   const { key, signedBy } = await unseal(stored.bytes, o)
   const { current } = o.own
   if (current !== undefined && current.certificate.fingerprint !== signedBy) {
     // If somebody was faster, it is sealed again already.
     const call = { signal: o.signal, ifVersion: stored.version }
-    await o.state.put(stateKey(o.account), await seal(key, current, o), call)
+    await o.state.put(stateKey(o), await seal(key, current, o), call)
   }
   return key
 }
@@ -54,16 +69,16 @@ export async function openTrustKey(o: TrustKeyOptions): Promise<Uint8Array | und
  *
  * @returns undefined if there is no own key to seal it to, or another process was faster
  */
-export async function makeTrustKey(o: TrustKeyOptions): Promise<Uint8Array | undefined> {
+export async function makeSealedKey(o: SealedKeyOptions): Promise<Uint8Array | undefined> {
   if (o.own.current === undefined) return undefined
   const key = o.random.bytes(KEY_BYTES)
   const sealed = await seal(key, o.own.current, o)
-  const result = await o.state.put(stateKey(o.account), sealed, { signal: o.signal, ifVersion: "absent" })
+  const result = await o.state.put(stateKey(o), sealed, { signal: o.signal, ifVersion: "absent" })
   return result.kind === "stored" ? key : undefined
 }
 
-async function seal(key: Uint8Array, current: SecretKey, o: TrustKeyOptions): Promise<Uint8Array> {
-  const text = JSON.stringify({ purpose: PURPOSE, v: 1, account: o.account, key: encodeBase64(key) })
+async function seal(key: Uint8Array, current: SecretKey, o: SealedKeyOptions): Promise<Uint8Array> {
+  const text = JSON.stringify({ purpose: signedPurpose(o), v: 1, account: o.account, key: encodeBase64(key) })
   return o.provider.signcrypt(new TextEncoder().encode(text), {
     recipients: [current.certificate],
     signWith: current,
@@ -72,7 +87,7 @@ async function seal(key: Uint8Array, current: SecretKey, o: TrustKeyOptions): Pr
   })
 }
 
-async function unseal(bytes: Uint8Array, o: TrustKeyOptions) {
+async function unseal(bytes: Uint8Array, o: SealedKeyOptions) {
   let opened: Opened
   try {
     opened = await o.provider.open(bytes, {
@@ -82,12 +97,12 @@ async function unseal(bytes: Uint8Array, o: TrustKeyOptions) {
       signal: o.signal,
     })
   } catch (error) {
-    if (isAurochsError(error, "BAD_DATA") || isAurochsError(error, "CANNOT_DECRYPT")) throw notOurs(error)
+    if (isAurochsError(error, "BAD_DATA") || isAurochsError(error, "CANNOT_DECRYPT")) throw notOurs(o, error)
     throw error
   }
   const signedBy = signerOf(opened)
-  const read = readKey(opened.plaintext, o.account)
-  if (!opened.encrypted || signedBy === undefined || read === undefined) throw notOurs()
+  const read = readKey(opened.plaintext, o)
+  if (!opened.encrypted || signedBy === undefined || read === undefined) throw notOurs(o)
   return { key: read, signedBy }
 }
 
@@ -100,11 +115,15 @@ function signerOf({ signatures }: Opened) {
   return verdict.because === "revoked" || verdict.because === "expired" ? verdict.certificate : undefined
 }
 
-function readKey(plaintext: Uint8Array, account: BareJid): Uint8Array | undefined {
+function readKey(plaintext: Uint8Array, o: SealedKeyOptions): Uint8Array | undefined {
   try {
     const value: unknown = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(plaintext))
     const text = field(value, "key")
-    if (field(value, "purpose") !== PURPOSE || field(value, "v") !== 1 || field(value, "account") !== account) {
+    if (
+      field(value, "purpose") !== signedPurpose(o) ||
+      field(value, "v") !== 1 ||
+      field(value, "account") !== o.account
+    ) {
       return undefined
     }
     const key = typeof text === "string" ? decodeBase64(text) : undefined
@@ -114,7 +133,8 @@ function readKey(plaintext: Uint8Array, account: BareJid): Uint8Array | undefine
   }
 }
 
-function notOurs(cause?: unknown): AurochsError<"STORAGE"> {
-  const text = "the key of the trust records was not sealed by a key of this account; somebody else changed the storage"
-  return new AurochsError("STORAGE", text, { operation: "trust.key" }, cause === undefined ? undefined : { cause })
+function notOurs({ purpose }: SealedKeyOptions, cause?: unknown): AurochsError<"STORAGE"> {
+  const text = `the ${purpose} key was not sealed by a key of this account; somebody else changed the storage`
+  const details = { operation: `${purpose}.key` }
+  return new AurochsError("STORAGE", text, details, cause === undefined ? undefined : { cause })
 }
