@@ -41,7 +41,7 @@ export type Recipients =
 /** The keys of contacts: read again when they are old, judged by the policy each time they are used. */
 export interface ContactKeys {
   /** Every known key, from the store. */
-  known(owner: BareJid, options?: CallOptions): Promise<KnownKey[]>
+  known(owner: BareJid, options?: CallOptions): Promise<readonly KnownKey[]>
   /** @throws {AurochsError} `NETWORK` (our own connection), `STORAGE`, `BACKEND`, `ABORTED` */
   recipients(owner: BareJid, options?: CallOptions): Promise<Recipients>
   /**
@@ -92,7 +92,7 @@ export function contactKeys(
     }
   }
 
-  const known = (owner: BareJid, options?: CallOptions) => Array.fromAsync(storage.keys.keysOf(owner, options))
+  const known = (owner: BareJid, options?: CallOptions) => parts.trusted.recent(owner, options)
 
   /** One after another for each owner: of two that see a new key, only the first one finds it new. */
   const reading = new Map<BareJid, Promise<unknown>>()
@@ -137,6 +137,16 @@ export function contactKeys(
       await onChanged(owner, result)
     }
     return isChanged
+  }
+
+  /** When lists were last read, by whatever process. */
+  const readAt = new Map<BareJid, Date>()
+  const isOld = async (owner: BareJid, now: Date, options?: CallOptions): Promise<boolean> => {
+    if (!isStale(readAt.get(owner), now)) return false
+    const last = await lastReadAt({ state: storage.state, account, owner, signal: options?.signal })
+    if (readAt.size >= MAX_REMEMBERED) readAt.clear()
+    if (last !== undefined) readAt.set(owner, last)
+    return isStale(last, now)
   }
 
   /** Reads, but goes on with what is known where the owner's server does not answer. */
@@ -212,15 +222,14 @@ export function contactKeys(
     async recipients(owner, options) {
       const now = clock.now()
       if (sameBareJid(owner, account)) {
-        const at = { account, keys: storage.keys, provider, now, signal: options?.signal }
+        const at = { account, keys: parts.trusted, provider, now, signal: options?.signal }
         return { kind: "usable", certificates: await ownCertificates(own(), at), leftOut: [] }
       }
-      const place = { state: storage.state, account, owner, signal: options?.signal }
       let choice = await choose(owner, options)
       const gap = remembered.get(owner)
       const gapIsOpen = gap !== undefined && gap.missing.length > 0 && isGapDue(gap, now.getTime())
       let unreachable: string | undefined
-      if (choice.use.length === 0 || gapIsOpen || isStale(await lastReadAt(place), now)) {
+      if (choice.use.length === 0 || gapIsOpen || (await isOld(owner, now, options))) {
         unreachable = await tryRead(owner, options)
         choice = await choose(owner, options)
       }

@@ -16,6 +16,7 @@ import { ownKeyKeeper } from "./own-key.ts"
 import type { OwnKeys } from "./own-keys.ts"
 import { createOwnWords } from "./own-words.ts"
 import { type Parts, trustForPeer } from "./parts.ts"
+import { recentKeys } from "./recent-keys.ts"
 import { describeError } from "./retrying.ts"
 import { runBot } from "./run.ts"
 import type { Trusting } from "./trusting.ts"
@@ -50,7 +51,7 @@ export function createBot(options: BotOptions): Bot<Context> {
   const parts = (): Promise<Parts> => {
     made ??= (async () => {
       const storage = await options.storage
-      const trusted = authenticatedKeys(sealedWith(storage))
+      const trusted = recentKeys(authenticatedKeys(sealedWith(storage)), clock)
       return {
         account: transport.account,
         transport,

@@ -72,7 +72,7 @@ export async function openTogether(
   deliveries: readonly Delivery[],
   options: Omit<OpeningOptions, "mayRefresh">,
 ): Promise<readonly (OpenedMessage | "unclear" | undefined)[]> {
-  const known = new Map<BareJid, Promise<KnownKey[]>>()
+  const known = new Map<BareJid, Promise<readonly KnownKey[]>>()
   const keysOf = (sender: BareJid) => {
     const keys = known.get(sender) ?? keysOfSender(sender, options)
     known.set(sender, keys)
@@ -120,7 +120,7 @@ async function openOnce(
   delivery: Delivery,
   sender: BareJid,
   options: Omit<OpeningOptions, "mayRefresh">,
-  known: Promise<KnownKey[]>,
+  known: Promise<readonly KnownKey[]>,
 ): Promise<Received | undefined> {
   const { parts, own, signal } = options
   const { account, provider, clock } = parts
@@ -135,10 +135,10 @@ async function openOnce(
   })
 }
 
-function keysOfSender(sender: BareJid, options: Omit<OpeningOptions, "mayRefresh">): Promise<KnownKey[]> {
+function keysOfSender(sender: BareJid, options: Omit<OpeningOptions, "mayRefresh">): Promise<readonly KnownKey[]> {
   const { parts, own, contacts, signal } = options
-  const { account, storage } = parts
-  return sender === account ? ownKnownKeys(account, own, storage.keys) : contacts.known(sender, { signal })
+  const { account, trusted } = parts
+  return sender === account ? ownKnownKeys(account, own, trusted) : contacts.known(sender, { signal })
 }
 
 function isNewIn(now: readonly KnownKey[], before: readonly KnownKey[]): boolean {

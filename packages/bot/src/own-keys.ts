@@ -1,7 +1,7 @@
 import type { BareJid, CallOptions, Certificate, Fingerprint, KnownKey } from "@aurochs/core"
 import type { CryptoProvider, SecretKey } from "@aurochs/crypto"
 import { chooseKeys, judgeKeys, ownKnownKeys as knownAsHeld, pinned, type TrustPolicy } from "@aurochs/keys"
-import type { KeyStore } from "@aurochs/storage"
+import type { RecentKeys } from "./recent-keys.ts"
 
 /** The account's own keys, once they are ready. */
 export interface OwnKeys {
@@ -17,9 +17,9 @@ export function ownTrust(own: OwnKeys): TrustPolicy {
 }
 
 /** The account's keys as they are known: those held here and those of its other clients. */
-export async function ownKnownKeys(account: BareJid, own: OwnKeys, keys: KeyStore): Promise<KnownKey[]> {
+export async function ownKnownKeys(account: BareJid, own: OwnKeys, keys: RecentKeys): Promise<KnownKey[]> {
   const known = new Map<Fingerprint, KnownKey>()
-  for await (const key of keys.keysOf(account)) known.set(key.fingerprint, key)
+  for (const key of await keys.recent(account)) known.set(key.fingerprint, key)
   for (const key of knownAsHeld({ keys: own.all }, account, new Date(0))) {
     if (!known.has(key.fingerprint)) known.set(key.fingerprint, key)
   }
@@ -32,7 +32,7 @@ export async function ownKnownKeys(account: BareJid, own: OwnKeys, keys: KeyStor
  */
 export async function ownCertificates(
   own: OwnKeys,
-  o: CallOptions & { account: BareJid; keys: KeyStore; provider: CryptoProvider; now: Date },
+  o: CallOptions & { account: BareJid; keys: RecentKeys; provider: CryptoProvider; now: Date },
 ): Promise<readonly Certificate[]> {
   const known = await ownKnownKeys(o.account, own, o.keys)
   const judged = await judgeKeys({ ...o, owner: o.account, known, trust: ownTrust(own) })

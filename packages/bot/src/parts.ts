@@ -1,10 +1,11 @@
 import type { BareJid, Clock, Random, Transport } from "@aurochs/core"
 import type { CryptoProvider } from "@aurochs/crypto"
-import { type AuthenticatedKeys, blindBeforeVerification, type KeyDirectory, type TrustPolicy } from "@aurochs/keys"
+import { blindBeforeVerification, type KeyDirectory, type TrustPolicy } from "@aurochs/keys"
 import type { AuditEvent, Storage } from "@aurochs/storage"
 import type { BotOptions } from "./bot.ts"
 import type { Logger } from "./logger.ts"
 import type { OutboxKey } from "./outbox-key.ts"
+import type { RecentKeys } from "./recent-keys.ts"
 
 /** What every part of a running bot works with: the ports, and nothing that changes. */
 export interface Parts {
@@ -14,7 +15,7 @@ export interface Parts {
   /** Its `keys` are {@link Parts.trusted}. */
   readonly storage: Storage
   /** Keys of contacts with trust records that nobody else can write. */
-  readonly trusted: AuthenticatedKeys
+  readonly trusted: RecentKeys
   readonly directory: KeyDirectory
   /** Seals what waits in the outbox. */
   readonly outboxKey: OutboxKey

@@ -18,11 +18,11 @@ export function runKeys(
   recipient: BareJid,
   { parts, own, contacts, signal }: CallOptions & { parts: Parts; own: OwnKeys; contacts: ContactKeys },
 ): RunKeys {
-  const { account, provider, clock, storage } = parts
+  const { account, provider, clock, trusted } = parts
   return {
     recipients: forAWhile(clock, () => contacts.recipients(recipient, { signal })),
     alsoTo: forAWhile(clock, () =>
-      ownCertificates(own, { account, keys: storage.keys, provider, now: clock.now(), signal }),
+      ownCertificates(own, { account, keys: trusted, provider, now: clock.now(), signal }),
     ),
   }
 }
