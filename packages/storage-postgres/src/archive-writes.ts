@@ -3,7 +3,7 @@ import { sql } from "kysely"
 import { type columnsOf, verdictColumns } from "./archive-row.ts"
 import { arrays } from "./arrays.ts"
 import type { Connection } from "./connection.ts"
-import { type Groups, groups } from "./groups.ts"
+import { type Groups, groups, runnerFor } from "./groups.ts"
 import { idOf, numberOf, numbersOf } from "./ids.ts"
 import { lockNames } from "./locks.ts"
 import type { Database } from "./schema.ts"
@@ -31,16 +31,16 @@ export interface ArchiveWrites {
 export function archiveWrites(link: Connection, namespace: string): ArchiveWrites {
   return {
     appends: groups<Columns, Appended>(
-      (rows) => link.run("archive.append", (db) => append(db, namespace, rows)),
+      (rows) => runnerFor(link, rows.length)("archive.append", (db) => append(db, namespace, rows)),
       (row) => row.stanza_bytes + (row.openpgp?.length ?? 0),
     ),
     verdicts: groups<NewVerdict, void>(async (changes) => {
-      await link.run("archive.setVerdict", (db) => setVerdicts(db, namespace, changes, false))
+      await runnerFor(link, changes.length)("archive.setVerdict", (db) => setVerdicts(db, namespace, changes, false))
       return changes.map(() => undefined)
     }),
     handled: groups<Mark, void>(async (marks) => {
       const isJudged = (mark: Mark): mark is NewVerdict => mark.verdict !== undefined
-      await link.run("archive.markHandled", async (db) => {
+      await runnerFor(link, marks.length)("archive.markHandled", async (db) => {
         await mark(
           db,
           namespace,

@@ -1,6 +1,7 @@
 import { AurochsError, aborted, type CallOptions, isAurochsError, throwIfAborted } from "@aurochs/core"
 import { Kysely, PostgresDialect, type Transaction } from "kysely"
 import { Pool } from "pg"
+import { isNamingTrouble, naming } from "./named.ts"
 import { type Database, schemaName, type Tables } from "./schema.ts"
 
 /** A database that does not answer is told to the caller after this time; no call waits in silence. */
@@ -13,7 +14,14 @@ export interface Connection extends AsyncDisposable {
   readonly db: Database
   /** Runs a statement or more; what fails is told as `STORAGE`, without a value of any row. */
   run<R>(operation: string, task: (db: Database) => Promise<R>, options?: CallOptions): Promise<R>
-  /** The same in one transaction. */
+  /**
+   * Runs statements that come with every message, a few rows at a time: they are prepared once for each connection.
+   *
+   * With many rows use {@link Connection.run}: a plan that was made when the tables were empty is not for those, and
+   * making another one costs little beside the rows.
+   */
+  often<R>(operation: string, task: (db: Database) => Promise<R>, options?: CallOptions): Promise<R>
+  /** The same as `run`, in one transaction. */
   transact<R>(operation: string, task: (db: Transaction<Tables>) => Promise<R>, options?: CallOptions): Promise<R>
 }
 
@@ -48,7 +56,10 @@ export function connection(options: ConnectionOptions): Connection {
   // The pool listens to idle clients only. One that is in use and fails twice (told to end, then reset) would end the
   // process; the query that was running is rejected anyway.
   pool.on("connect", (client) => client.on("error", () => {}))
-  const db = new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) }).withSchema(schemaName)
+  const over = (dialect: PostgresDialect): Database => new Kysely<Tables>({ dialect }).withSchema(schemaName)
+  const db = over(new PostgresDialect({ pool }))
+  const named = over(new PostgresDialect({ pool: naming(pool) }))
+  let mayName = true
   let ending: Promise<void> | undefined
   const run: Connection["run"] = (operation, task, call) =>
     answered(
@@ -62,6 +73,20 @@ export function connection(options: ConnectionOptions): Connection {
   return {
     db,
     run,
+    often: (operation, task, call) =>
+      run(
+        operation,
+        async () => {
+          try {
+            return await task(mayName ? named : db)
+          } catch (error) {
+            if (!mayName || !isNamingTrouble(error)) throw error
+            mayName = false
+            return task(db)
+          }
+        },
+        call,
+      ),
     transact: (operation, task, call) => run(operation, () => db.transaction().execute(task), call),
     async [Symbol.asyncDispose]() {
       ending ??= pool.end()

@@ -1,6 +1,6 @@
 import { setImmediate as immediate, setTimeout as sleep } from "node:timers/promises"
 import { aborted, type CallOptions, throwIfAborted } from "@aurochs/core"
-import { isRefused } from "./connection.ts"
+import { type Connection, isRefused } from "./connection.ts"
 
 /** Most items of one group: while it is written, the next one gathers. */
 const MAX_ITEMS = 128
@@ -10,6 +10,14 @@ const MAX_BYTES = 4_194_304
 /** After a group of several, others are likely to come: are fewer than this there, they are waited for a moment. */
 const FEW = 32
 const LINGER_MS = 2
+
+/** Rows of a group for which a plan is kept. */
+const MAX_KEPT_PLAN = 8
+
+/** Runs what writes so many rows. */
+export function runnerFor(link: Connection, rows: number): Connection["run"] {
+  return rows <= MAX_KEPT_PLAN ? link.often : link.run
+}
 
 /** Small changes that arrive together are written together: one statement, one commit. */
 export interface Groups<T, R> extends AsyncDisposable {

@@ -2,7 +2,7 @@ import type { NewOutboxEntry, OutboxId, Settlement } from "@aurochs/storage"
 import { sql } from "kysely"
 import { arrays } from "./arrays.ts"
 import type { Connection } from "./connection.ts"
-import { type Groups, groups } from "./groups.ts"
+import { type Groups, groups, runnerFor } from "./groups.ts"
 import { idOf, numberOf } from "./ids.ts"
 import { lockNames } from "./locks.ts"
 import { settledColumns } from "./outbox-row.ts"
@@ -26,7 +26,9 @@ export function outboxWrites(link: Connection, namespace: string): OutboxWrites 
   return {
     enqueues: groups<readonly NewOutboxEntry[], OutboxId[]>(
       async (calls) => {
-        const ids = await link.run("outbox.enqueue", (db) => enqueue(db, namespace, calls.flat()))
+        const entries = calls.flat()
+        const run = runnerFor(link, entries.length)
+        const ids = await run("outbox.enqueue", (db) => enqueue(db, namespace, entries))
         let at = 0
         return calls.map((entries) => {
           at += entries.length
@@ -35,7 +37,7 @@ export function outboxWrites(link: Connection, namespace: string): OutboxWrites 
       },
       (entries) => entries.reduce((sum, { sealed }) => sum + sealed.length + 200, 0),
     ),
-    settlings: groups((all) => link.run("outbox.settle", (db) => settle(db, namespace, all))),
+    settlings: groups((all) => runnerFor(link, all.length)("outbox.settle", (db) => settle(db, namespace, all))),
   }
 }
 

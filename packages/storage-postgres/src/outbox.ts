@@ -29,7 +29,7 @@ export function outboxOn(link: Connection, namespace: string): Outbox {
     },
 
     claim: (options) =>
-      link.run(
+      link.often(
         "outbox.claim",
         async (db) => {
           const lease = randomId(random)

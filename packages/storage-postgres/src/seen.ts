@@ -2,7 +2,7 @@ import type { SeenSet } from "@aurochs/storage"
 import { sql } from "kysely"
 import { arrays } from "./arrays.ts"
 import type { Connection } from "./connection.ts"
-import { groups } from "./groups.ts"
+import { groups, runnerFor } from "./groups.ts"
 import { sha256 } from "./ids.ts"
 import type { Database } from "./schema.ts"
 
@@ -14,7 +14,9 @@ type Result = Awaited<ReturnType<SeenSet["claim"]>>
 
 /** The seen texts of one namespace. */
 export function seenOn(link: Connection, namespace: string): SeenSet {
-  const claims = groups<Claim, Result>((wanted) => link.run("seen.claim", (db) => claimAll(db, namespace, wanted)))
+  const claims = groups<Claim, Result>((wanted) =>
+    runnerFor(link, wanted.length)("seen.claim", (db) => claimAll(db, namespace, wanted)),
+  )
   return {
     claim: (key, carriedIn, options) => claims.add({ key: sha256(key), carriedIn: sha256(carriedIn) }, options),
     [Symbol.asyncDispose]: () => claims[Symbol.asyncDispose](),

@@ -10,7 +10,7 @@ import type { Database, KeysTable, StateTable } from "./schema.ts"
 export function keysOn(link: Connection, namespace: string): KeyStore {
   return {
     async *keysOf(owner, options) {
-      const rows = await link.run(
+      const rows = await link.often(
         "keys.keysOf",
         (db) =>
           db
@@ -112,7 +112,7 @@ export function stateOn(link: Connection, namespace: string): StateStore {
   const random = cryptoRandom()
   return {
     get: (key, options) =>
-      link.run(
+      link.often(
         "state.get",
         async (db) => {
           const row = await db
