@@ -77,10 +77,11 @@ export function connection(options: ConnectionOptions): Connection {
       run(
         operation,
         async () => {
+          if (!mayName) return task(db)
           try {
-            return await task(mayName ? named : db)
+            return await task(named)
           } catch (error) {
-            if (!mayName || !isNamingTrouble(error)) throw error
+            if (!isNamingTrouble(error)) throw error
             mayName = false
             return task(db)
           }
