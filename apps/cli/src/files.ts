@@ -1,5 +1,7 @@
 import { readFile } from "node:fs/promises"
 import { UsageError } from "@aurochs/cli-kit"
+import { dearmor as unarmored } from "@aurochs/crypto/armor"
+import { looksLikePackets } from "@aurochs/crypto/packets"
 import { decodeBase64 } from "@aurochs/xml"
 import { userPath } from "./global.ts"
 
@@ -27,59 +29,14 @@ export async function readOpenpgpFile(file: string): Promise<Uint8Array> {
 
 /** OpenPGP data in whichever of the three forms; undefined if it is none. */
 export function dearmor(bytes: Uint8Array): Uint8Array | undefined {
-  // Every packet header has its highest bit set (RFC 9580 §4.2); armor and Base64 are ASCII.
-  if (((bytes[0] ?? 0) & 0x80) !== 0) return bytes
-  const text = new TextDecoder().decode(bytes)
-  const blocks = [...text.matchAll(/-----BEGIN PGP ([A-Z ]+)-----\r?\n([\s\S]*?)-----END PGP \1-----/g)]
-  const parts = blocks.length > 0 ? blocks.map((block) => armorBody(block[2] ?? "")) : [text]
+  const packets = unarmored(bytes)
+  if (packets !== "none") return packets === "malformed" ? undefined : packets
   try {
-    const decoded = parts.map(decodeBase64)
-    const all = new Uint8Array(decoded.reduce((sum, part) => sum + part.length, 0))
-    let at = 0
-    for (const part of decoded) {
-      all.set(part, at)
-      at += part.length
-    }
-    return ((all[0] ?? 0) & 0x80) !== 0 ? all : undefined
+    const decoded = decodeBase64(new TextDecoder().decode(bytes))
+    return looksLikePackets(decoded) ? decoded : undefined
   } catch {
     return undefined
   }
-}
-
-/** RFC 9580 §6.2: headers up to the first empty line, then Base64, then perhaps a checksum line. */
-function armorBody(block: string): string {
-  const lines = block.split(/\r?\n/)
-  const empty = lines.findIndex((line) => line.trim() === "")
-  return lines
-    .slice(empty === -1 ? 0 : empty + 1)
-    .filter((line) => !/^=[A-Za-z0-9+/]{4}\s*$/.test(line))
-    .join("\n")
-}
-
-/**
- * ASCII armor (RFC 9580 §6.2), for people and mail; nothing else here uses it.
- *
- * @param type e.g. `PUBLIC KEY BLOCK`
- */
-export function armor(type: "PUBLIC KEY BLOCK" | "PRIVATE KEY BLOCK", bytes: Uint8Array): string {
-  const lines =
-    Buffer.from(bytes)
-      .toString("base64")
-      .match(/.{1,64}/g) ?? []
-  return `-----BEGIN PGP ${type}-----\n\n${lines.join("\n")}\n=${checksum(bytes)}\n-----END PGP ${type}-----\n`
-}
-
-/** CRC-24 (RFC 9580 §6.1.1): optional, but GnuPG 2.2 likes it. */
-function checksum(bytes: Uint8Array): string {
-  let crc = 0xb704ce
-  for (const byte of bytes) {
-    crc ^= byte << 16
-    for (let i = 0; i < 8; i++) {
-      crc <<= 1
-      if (crc & 0x1000000) crc ^= 0x1864cfb
-    }
-  }
-  return Buffer.from([(crc >> 16) & 255, (crc >> 8) & 255, crc & 255]).toString("base64")
 }
 
 /** Everything on standard input. */

@@ -2,13 +2,15 @@ import { writeFile } from "node:fs/promises"
 import { UsageError, withProgress } from "@aurochs/cli-kit"
 import { type BareJid, formatFingerprint } from "@aurochs/core"
 import type { SecretKey } from "@aurochs/crypto"
+import { armor } from "@aurochs/crypto/armor"
+import { frame, tag } from "@aurochs/crypto/packets"
 import { announcedForm, fingerprintUri, trustUri } from "@aurochs/keys"
 import type { Argv } from "yargs"
 import { keyAnnounceCommand } from "./announce.ts"
 import { keyBackupCommands } from "./backup.ts"
 import { type CodeOptions, codeOptions, readCode } from "./code.ts"
 import { keyUseCommand } from "./engine-keys.ts"
-import { armor, dearmor, readOpenpgpFile } from "./files.ts"
+import { dearmor, readOpenpgpFile } from "./files.ts"
 import { type GlobalOptions, jidArgument, type PassphraseOptions, passphraseOptions, userPath } from "./global.ts"
 import { keyLifeCommands, revocationFileOf } from "./key-life.ts"
 import { keyStatusCommand } from "./key-status.ts"
@@ -130,12 +132,13 @@ async function importKey(
   }
 }
 
-/** RFC 9580 §4.2: a packet that begins a message encrypted with a password, in old and new format. */
-const PASSWORD_MESSAGE: ReadonlySet<number> = new Set([0x8c, 0x8d, 0x8e, 0xc3])
+/** Packets of a backup before it is decrypted: far more than there are. */
+const MAX_BACKUP_PACKETS = 64
 
 /** A backup as OpenKeychain and this program make it, secret keys in a message encrypted with a code; else as it is. */
 async function unwrapped({ provider }: World, bytes: Uint8Array, options: CodeOptions): Promise<Uint8Array> {
-  if (!PASSWORD_MESSAGE.has(bytes[0] ?? 0)) return bytes
+  const packets = frame(bytes, { maxPackets: MAX_BACKUP_PACKETS })
+  if (typeof packets === "string" || packets[0]?.tag !== tag.passwordSession) return bytes
   if (provider.secrets === undefined) throw new UsageError(`The engine ${provider.name} reads no backups.`)
   const password = await readCode(options)
   const plain = dearmor(await provider.secrets.decryptWithPassword(bytes, { password }))

@@ -1,5 +1,6 @@
+import { armor } from "@aurochs/crypto/armor"
 import { describe, expect, it } from "vitest"
-import { armor, dearmor } from "../src/files.ts"
+import { dearmor } from "../src/files.ts"
 
 /** Any bytes whose first one may begin a packet. */
 function packetLike(length: number): Uint8Array {

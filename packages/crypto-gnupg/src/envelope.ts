@@ -1,6 +1,6 @@
 import type { Limits } from "@aurochs/crypto"
+import { type Packet, readPackets, tag } from "@aurochs/crypto/packets"
 import { badData } from "./errors.ts"
-import { type Packet, packetsOf, tag } from "./packets.ts"
 
 /** A session key packet for a public key. */
 export interface SessionPacket {
@@ -35,7 +35,7 @@ const CLEAR: ReadonlySet<number> = new Set([
  */
 export function readEnvelope(message: Uint8Array, limits: Limits): Envelope {
   if (message.length > limits.maxMessageBytes) throw tooMuch("maxMessageBytes")
-  const packets = packetsOf(message, limits.maxPackets)
+  const packets = readPackets(message, limits)
   if (packets === "too-many") throw tooMuch("maxPackets")
   if (packets === "malformed") throw badData("message", "not one binary OpenPGP message")
   if (packets.some((one) => one.tag === tag.encryptedWithoutIntegrity)) {

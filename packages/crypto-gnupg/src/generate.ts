@@ -2,8 +2,8 @@ import { readFile } from "node:fs/promises"
 import { join } from "node:path"
 import { type CallOptions, type Fingerprint, fingerprint, throwIfAborted } from "@aurochs/core"
 import type { At, Generated, KeySpec } from "@aurochs/crypto"
+import { dearmor } from "@aurochs/crypto/armor"
 import { type Context, momentOf } from "./context.ts"
-import { dearmored } from "./dearmored.ts"
 import { backend, configuration, unsupported } from "./errors.ts"
 import { ownKey } from "./own-key.ts"
 import { argsOf } from "./status.ts"
@@ -60,7 +60,9 @@ function parametersOf(userId: string, seconds: number | undefined): string {
 /** gpg writes one for each key that it makes; undefined if it does not. */
 async function revocationOf(home: string, of: Fingerprint): Promise<Uint8Array | undefined> {
   try {
-    return dearmored(await readFile(join(home, "openpgp-revocs.d", `${of}.rev`), "latin1"))
+    // Words before it, and a colon, so that nobody imports it by mistake.
+    const read = dearmor(await readFile(join(home, "openpgp-revocs.d", `${of}.rev`)), "PUBLIC KEY BLOCK")
+    return typeof read === "string" ? undefined : read
   } catch {
     return undefined
   }

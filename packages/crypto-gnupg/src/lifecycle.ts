@@ -1,13 +1,13 @@
 import { type CallOptions, type Certificate, throwIfAborted } from "@aurochs/core"
 import type { At, KeyLifecycle, SecretKey } from "@aurochs/crypto"
+import { dearmor } from "@aurochs/crypto/armor"
+import { joined } from "@aurochs/crypto/packets"
 import { type Context, momentOf } from "./context.ts"
-import { dearmored } from "./dearmored.ts"
 import { backend, badData, configuration, locked, noUsableKey } from "./errors.ts"
 import { withFolder } from "./folder.ts"
 import { secondsOf } from "./generate.ts"
 import type { Answer, Task } from "./gpg.ts"
 import type { Held } from "./handles.ts"
-import { joined } from "./packets.ts"
 import { withSecret } from "./passphrase.ts"
 import { ownerOf } from "./recipients.ts"
 import { newestOwnSignature } from "./signed-at.ts"
@@ -47,8 +47,8 @@ async function revoke(context: Context, held: Held, options: RevokeOptions): Pro
   const made = await withKeyring(context, held, bytes, { signal, now }, () => {
     return { args: ["--output", "-", "--gen-revoke", fingerprint], answer: revocationAnswers(options.reason) }
   })
-  const revocation = dearmored(new TextDecoder("latin1").decode(made.output))
-  if (revocation === undefined) throw backend("gpg made no revocation", made.exitCode)
+  const revocation = dearmor(made.output, "PUBLIC KEY BLOCK")
+  if (typeof revocation === "string") throw backend("gpg made no revocation", made.exitCode)
   const revoked = await context.certificates.merge(bytes, revocation, { signal })
   await takenIn(context, revoked.bytes, { signal })
   return revoked
@@ -126,7 +126,7 @@ async function certify(
   if (own.revokedAt !== undefined) throw noUsableKey(own.fingerprint, "revoked", ownerOf(own))
   if (own.expiresAt !== undefined && own.expiresAt <= now) throw noUsableKey(own.fingerprint, "expired", ownerOf(own))
   needsPrimary(held)
-  const both = joined(held.certificate.bytes, certificate)
+  const both = joined([held.certificate.bytes, certificate])
   // `=`: exactly this User ID.
   const args = ["--local-user", `${own.fingerprint}!`, "--default-cert-level=0", "--cert-digest-algo=SHA512"]
   const sign = [...args, "--quick-sign-key", target.fingerprint, `=${options.userId}`]

@@ -1,4 +1,5 @@
-import { joined, keyIdsOf, type Packet, packetsOf, tag } from "./packets.ts"
+import { joined, type Packet, readPackets, tag } from "@aurochs/crypto/packets"
+import { keyIdsOf } from "./key-ids.ts"
 
 /** Signature types (RFC 9580 §5.2.1). */
 const REVOKES_KEY = 0x20
@@ -12,7 +13,7 @@ const REVOKES_USER_ID = 0x30
  * @param chosen key ID of the key to be used; undefined: gpg chooses among those that are not revoked
  */
 export function narrowed(certificate: Uint8Array, chosen: string | undefined): Uint8Array {
-  const packets = packetsOf(certificate, Number.POSITIVE_INFINITY)
+  const packets = readPackets(certificate, { maxPackets: Number.POSITIVE_INFINITY })
   if (typeof packets === "string") return certificate
   const kept: Packet[] = []
   let dropping = false
@@ -20,7 +21,7 @@ export function narrowed(certificate: Uint8Array, chosen: string | undefined): U
     if (one.tag === tag.publicSubkey) dropping = chosen !== undefined && keyIdsOf(one.bytes)[0] !== chosen
     if (!dropping && !revokes(one, chosen !== undefined)) kept.push(one)
   }
-  return joined(...kept.map((one) => one.bytes))
+  return joined(kept.map((one) => one.bytes))
 }
 
 function revokes({ tag: type, body }: Packet, subkeyToo: boolean): boolean {

@@ -9,8 +9,8 @@ import {
 import type { CertificateInfo } from "@aurochs/crypto"
 import type { Context } from "./context.ts"
 import { backend, noUsableKey } from "./errors.ts"
+import { keyIdsOf } from "./key-ids.ts"
 import { narrowed } from "./narrowed.ts"
-import { keyIdsOf } from "./packets.ts"
 
 /** A certificate that may be encrypted to, as gpg gets it. */
 export interface Recipient {

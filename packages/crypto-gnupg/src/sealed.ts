@@ -1,12 +1,12 @@
+import { type Packet, readPackets, tag, writePackets } from "@aurochs/crypto/packets"
 import { backend } from "./errors.ts"
-import { joined, type Packet, packet, packetsOf, tag } from "./packets.ts"
 import type { Recipient } from "./recipients.ts"
 
 /** Far more than there are recipients of one message. */
 const MAX_PACKETS = 4_096
 
 function packetsOrNone(message: Uint8Array): readonly Packet[] {
-  const packets = packetsOf(message, MAX_PACKETS)
+  const packets = readPackets(message, { maxPackets: MAX_PACKETS })
   return typeof packets === "string" ? [] : packets
 }
 
@@ -33,7 +33,7 @@ export function encryptedMessage(message: Uint8Array, to: readonly Recipient[], 
     throw backend("gpg sealed the message otherwise than it was asked to")
   }
   const kept = named.filter(({ keyId }) => stranger?.keyIds.includes(keyId) !== true)
-  return joined(...kept.map(({ one }) => packet(one.tag, one.body)), packet(data.tag, data.body))
+  return writePackets([...kept.map(({ one }) => one), data])
 }
 
 /**
@@ -47,7 +47,7 @@ export function signedMessage(message: Uint8Array): Uint8Array {
   if (tags !== [tag.onePassSignature, tag.literal, tag.signature].join()) {
     throw backend("gpg signed the message otherwise than it was asked to")
   }
-  return joined(...packets.map((one) => packet(one.tag, one.body)))
+  return writePackets(packets)
 }
 
 /** Empty if it is no session key packet of version 3. */

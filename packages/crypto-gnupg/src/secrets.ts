@@ -1,10 +1,10 @@
 import { type CallOptions, type Fingerprint, fingerprint, isAurochsError, throwIfAborted } from "@aurochs/core"
 import type { SecretKey } from "@aurochs/crypto"
+import { joined, readPackets, tag } from "@aurochs/crypto/packets"
 import type { Context } from "./context.ts"
 import { backend } from "./errors.ts"
 import type { Answer } from "./gpg.ts"
 import { ownKey } from "./own-key.ts"
-import { joined, packetsOf, tag } from "./packets.ts"
 import { checkPassphrase } from "./passphrase.ts"
 import { lacksAgent } from "./status.ts"
 
@@ -46,14 +46,14 @@ export async function importSecret(context: Context, secret: Uint8Array, options
 
 /** Keys that follow one another; anything that cannot be split is left to the certificate reader to refuse. */
 function split(secret: Uint8Array): readonly Uint8Array[] {
-  const packets = packetsOf(secret, MAX_PACKETS)
+  const packets = readPackets(secret, { maxPackets: MAX_PACKETS })
   if (typeof packets === "string" || packets[0]?.tag !== tag.secretKey) return [secret]
   const keys: Uint8Array[][] = []
   for (const one of packets) {
     if (one.tag === tag.secretKey) keys.push([])
     keys.at(-1)?.push(one.bytes)
   }
-  return keys.length > MAX_KEYS ? [secret] : keys.map((parts) => joined(...parts))
+  return keys.length > MAX_KEYS ? [secret] : keys.map((parts) => joined(parts))
 }
 
 const MAX_PACKETS = 4_096

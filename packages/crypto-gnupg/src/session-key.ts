@@ -1,5 +1,6 @@
 import type { CallOptions } from "@aurochs/core"
 import type { SessionKey } from "@aurochs/crypto"
+import { joined, type Part, tag, writePackets } from "@aurochs/crypto/packets"
 import type { Context } from "./context.ts"
 import type { SessionPacket } from "./envelope.ts"
 import { backend } from "./errors.ts"
@@ -7,7 +8,6 @@ import { withFolder } from "./folder.ts"
 import type { Answer } from "./gpg.ts"
 import type { Held } from "./handles.ts"
 import type { OwnPart } from "./own-parts.ts"
-import { joined, packet, tag } from "./packets.ts"
 import { askFor } from "./passphrase.ts"
 import { argsOf, isLocked, lacksAgent, lacksSecret } from "./status.ts"
 
@@ -15,7 +15,7 @@ import { argsOf, isLocked, lacksAgent, lacksSecret } from "./status.ts"
 export type NoSessionKey = "locked" | "missing" | "damaged"
 
 /** Integrity-protected data that does not open: gpg gets to the session key before it finds out. */
-const NOTHING = packet(tag.encrypted, Uint8Array.of(1, ...new Uint8Array(59)))
+const NOTHING: Part = { tag: tag.encrypted, body: Uint8Array.of(1, ...new Uint8Array(59)) }
 
 /**
  * Has gpg decrypt one session key packet with one key.
@@ -33,7 +33,7 @@ export async function sessionKeyOf(
   session: SessionPacket,
   options: CallOptions,
 ): Promise<SessionKey | NoSessionKey> {
-  const input = joined(packet(tag.publicKeySession, named(session.body, part.keyId)), NOTHING)
+  const input = writePackets([{ tag: tag.publicKeySession, body: named(session.body, part.keyId) }, NOTHING])
   return withFolder(async (folder) => {
     const keyring = await folder.file("keys.gpg", held.certificate.bytes)
     const attempt = (passphrase: Uint8Array | undefined) =>
@@ -52,7 +52,7 @@ export async function sessionKeyOf(
 }
 
 function named(body: Uint8Array, keyId: string): Uint8Array {
-  return joined(body.subarray(0, 1), Buffer.from(keyId, "hex"), body.subarray(9))
+  return joined([body.subarray(0, 1), Buffer.from(keyId, "hex"), body.subarray(9)])
 }
 
 function read({ status, exitCode }: Answer, part: OwnPart): SessionKey | NoSessionKey {

@@ -1,5 +1,5 @@
 import type { Fingerprint } from "@aurochs/core"
-import { packetsOf, tag } from "./packets.ts"
+import { readPackets, tag } from "@aurochs/crypto/packets"
 
 const SUBPACKET = { created: 2, issuer: 16, issuerFingerprint: 33 } as const
 
@@ -10,7 +10,7 @@ const SUBPACKET = { created: 2, issuer: 16, issuerFingerprint: 33 } as const
  * @returns milliseconds since 1970; 0 if there is none
  */
 export function newestOwnSignature(certificate: Uint8Array, primary: Fingerprint): number {
-  const packets = packetsOf(certificate, Number.POSITIVE_INFINITY)
+  const packets = readPackets(certificate, { maxPackets: Number.POSITIVE_INFINITY })
   if (typeof packets === "string") return 0
   const times = packets
     .filter((one) => one.tag === tag.signature && one.body[0] === 4)

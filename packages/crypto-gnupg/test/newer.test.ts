@@ -1,9 +1,9 @@
 import { execFileSync } from "node:child_process"
 import { chmod, writeFile } from "node:fs/promises"
 import { join } from "node:path"
+import { readPackets, tag } from "@aurochs/crypto/packets"
 import { describe, expect, it } from "vitest"
 import { gnupgAvailable } from "../src/index.ts"
-import { packetsOf, tag } from "../src/packets.ts"
 import { homes, utf8 } from "./support/homes.ts"
 import { missing, program } from "./support/program.ts"
 
@@ -45,6 +45,6 @@ describe(`GnuPG from 2.3 on${old ? `: ${old}` : ""}`, () => {
 })
 
 function tagsOf(message: Uint8Array): number[] {
-  const packets = packetsOf(message, 10)
+  const packets = readPackets(message, { maxPackets: 10 })
   return typeof packets === "string" ? [] : packets.map((one) => one.tag)
 }

@@ -1,7 +1,7 @@
 import { execFileSync } from "node:child_process"
+import { readPackets, writePackets } from "@aurochs/crypto/packets"
 import { openpgpjs } from "@aurochs/crypto-openpgpjs"
 import { describe, expect, it } from "vitest"
-import { joined, packet, packetsOf } from "../src/packets.ts"
 import { homes, utf8 } from "./support/homes.ts"
 import { missing, program } from "./support/program.ts"
 
@@ -15,9 +15,9 @@ describe.skipIf(missing)("what gpg seals", () => {
     const { key } = await p.generate({ userId: "xmpp:alice@example.org" })
     const options = { recipients: [key.certificate], signWith: key }
     for (const sealed of [await p.signcrypt(LONG, options), await p.sign(LONG, options)]) {
-      const packets = packetsOf(sealed, 10)
+      const packets = readPackets(sealed, { maxPackets: 10 })
       if (typeof packets === "string") throw new Error(packets)
-      expect(joined(...packets.map((one) => packet(one.tag, one.body)))).toEqual(sealed)
+      expect(writePackets(packets)).toEqual(sealed)
       const opened = await p.open(sealed, { decryptWith: [key], verifyWith: [key.certificate] })
       expect(opened.plaintext).toEqual(LONG)
       expect(opened.signatures).toMatchObject([{ kind: "valid" }])

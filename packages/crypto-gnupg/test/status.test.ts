@@ -1,8 +1,8 @@
+import { writePacket } from "@aurochs/crypto/packets"
 import { openpgpjs } from "@aurochs/crypto-openpgpjs"
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { ownParts } from "../src/own-parts.ts"
-import { packet } from "../src/packets.ts"
 import { argsOf, isLocked, lacksSecret, statusLines } from "../src/status.ts"
 import { homes, utf8 } from "./support/homes.ts"
 import { missing } from "./support/program.ts"
@@ -69,11 +69,11 @@ describe.skipIf(missing)("A28: status lines where they do not belong", () => {
     const made = await certificates.generate({ userId: "xmpp:alice@example.org" })
     const secret = (await certificates.secrets?.export(made.key, { passphrase: "none" })) ?? utf8("")
     // OpenPGP.js makes no such User ID; here it stands beside the good one, as anybody could add it.
-    const grafted = new Uint8Array([...secret, ...packet(13, utf8(`mallory${INJECTED}`))])
+    const grafted = new Uint8Array([...secret, ...writePacket(13, utf8(`mallory${INJECTED}`))])
     const [key] = await p.importSecret(grafted)
     if (key === undefined) throw new Error("no key")
     const { bytes, fingerprint } = key.certificate
-    const hostile = { fingerprint, bytes: new Uint8Array([...bytes, ...packet(13, utf8(`bob${INJECTED}`))]) }
+    const hostile = { fingerprint, bytes: new Uint8Array([...bytes, ...writePacket(13, utf8(`bob${INJECTED}`))]) }
     const sealed = await p.signcrypt(utf8("x"), { recipients: [hostile], signWith: key })
     const opened = await p.open(sealed, { decryptWith: [key], verifyWith: [hostile] })
     expect(opened.signatures).toMatchObject([{ kind: "valid", certificate: fingerprint }])

@@ -1,6 +1,6 @@
 import type { Limits } from "@aurochs/crypto"
+import { type Framed, frame, tag } from "@aurochs/crypto/packets"
 import { badData } from "./errors.ts"
-import { type Framed, frame, tag } from "./packets.ts"
 
 /** Packets of one certificate or secret key: far more than fit with real signatures into its byte limit. */
 const MAX_KEY_PACKETS = 1_024
@@ -65,9 +65,9 @@ const IN_MESSAGES: ReadonlySet<number> = new Set([
 ])
 
 function framedKey(bytes: Uint8Array, what: "certificate" | "secret-key"): readonly Framed[] {
-  const packets = frame(bytes, MAX_KEY_PACKETS)
-  if (packets === "packets") throw tooMuch(what, "maxPackets")
-  if (packets === "framing") throw badData(what, "not a binary OpenPGP packet sequence")
+  const packets = frame(bytes, { maxPackets: MAX_KEY_PACKETS })
+  if (packets === "too-many") throw tooMuch(what, "maxPackets")
+  if (packets === "malformed") throw badData(what, "not a binary OpenPGP packet sequence")
   if (packets.some((p) => IN_MESSAGES.has(p.tag))) throw badData(what, "a message packet among key packets")
   return packets
 }

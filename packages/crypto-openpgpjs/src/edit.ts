@@ -1,4 +1,5 @@
 import { type CallOptions, type Certificate, throwIfAborted } from "@aurochs/core"
+import { frame, tag } from "@aurochs/crypto/packets"
 import * as pgp from "openpgp"
 import { boundCertificate } from "./bounds.ts"
 import { certificationsOf } from "./certifications.ts"
@@ -7,7 +8,6 @@ import { type Context, momentOf, readCertificate } from "./context.ts"
 import { packetList, signatureHolds } from "./engine.ts"
 import { badData, step } from "./errors.ts"
 import { newest } from "./judge.ts"
-import { frame, tag } from "./packets.ts"
 
 /**
  * The smallest certificate that serves (XEP-0373 §7.2): one User ID, of each thing only the newest self-signature, all
@@ -71,7 +71,7 @@ export async function merge(
 }
 
 function isSignature(bytes: Uint8Array): boolean {
-  const framed = frame(bytes, 1)
+  const framed = frame(bytes, { maxPackets: 1 })
   return typeof framed !== "string" && framed[0]?.tag === tag.signature
 }
 

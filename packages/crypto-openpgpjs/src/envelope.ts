@@ -1,6 +1,6 @@
 import type { Limits } from "@aurochs/crypto"
+import { type Packet, readPackets, tag } from "@aurochs/crypto/packets"
 import { badData } from "./errors.ts"
-import { bodyOf, type Framed, frame, tag } from "./packets.ts"
 
 /** A packet: whole, and its body in one piece. */
 export interface Whole {
@@ -51,32 +51,31 @@ export function readEnvelope(bytes: Uint8Array, limits: Limits): Envelope {
   if (bytes.length > limits.maxMessageBytes) {
     throw badData("message", "it exceeds maxMessageBytes", "maxMessageBytes")
   }
-  const framed = frame(bytes, limits.maxPackets)
-  if (framed === "packets") throw badData("message", "it exceeds maxPackets", "maxPackets")
-  if (framed === "framing") throw badData("message", "not one binary OpenPGP message")
-  if (framed.some((p) => p.tag === tag.encryptedWithoutIntegrity)) {
+  const packets = readPackets(bytes, limits)
+  if (packets === "too-many") throw badData("message", "it exceeds maxPackets", "maxPackets")
+  if (packets === "malformed") throw badData("message", "not one binary OpenPGP message")
+  if (packets.some((p) => p.tag === tag.encryptedWithoutIntegrity)) {
     throw badData("message", "encrypted without integrity protection")
   }
-  if (framed.every((p) => CLEAR.has(p.tag))) return { kind: "clear", packets: framed.length }
-  return encryptedEnvelope(bytes, framed)
+  if (packets.every((p) => CLEAR.has(p.tag))) return { kind: "clear", packets: packets.length }
+  return encryptedEnvelope(packets)
 }
 
-function encryptedEnvelope(bytes: Uint8Array, framed: readonly Framed[]): Envelope {
-  const data = framed.at(-1)
-  const before = framed.slice(0, -1)
+function encryptedEnvelope(packets: readonly Packet[]): Envelope {
+  const data = packets.at(-1)
+  const before = packets.slice(0, -1)
   const known = before.every((p) => p.tag === tag.publicKeySession || p.tag === tag.passwordSession || IGNORED(p.tag))
   if (data === undefined || (data.tag !== tag.encrypted && data.tag !== tag.aeadEncrypted) || !known) {
     throw badData("message", "not one OpenPGP message")
   }
-  const whole = (p: Framed): Whole => ({ bytes: bytes.subarray(p.start, p.end), body: bodyOf(bytes, p) })
   return {
     kind: "encrypted",
     forKeys: before
       .filter((p) => p.tag === tag.publicKeySession)
-      .map((p) => ({ ...whole(p), keyId: recipientOf(p.body) })),
-    forPasswords: before.filter((p) => p.tag === tag.passwordSession).map(whole),
-    data: { ...whole(data), tag: data.tag },
-    packets: framed.length,
+      .map(({ bytes, body }) => ({ bytes, body, keyId: recipientOf(body) })),
+    forPasswords: before.filter((p) => p.tag === tag.passwordSession),
+    data,
+    packets: packets.length,
   }
 }
 

@@ -1,17 +1,17 @@
 import { createHash, createPrivateKey, sign } from "node:crypto"
 import { readFileSync } from "node:fs"
 import type { SecretKey } from "@aurochs/crypto"
+import { type Packet, readPackets, tag } from "@aurochs/crypto/packets"
 import * as pgp from "openpgp"
 import { beforeAll, describe, expect, it } from "vitest"
 import { openpgpjs } from "../src/index.ts"
-import { frame, tag } from "../src/packets.ts"
 
 const provider = openpgpjs()
 const text = new TextEncoder().encode("<sign xmlns='urn:xmpp:openpgp:0'/>")
 const [EDDSA_LEGACY, SHA512, BINARY, RSA] = [22, 10, 0, 1]
 
-function packetsOf(bytes: Uint8Array): readonly { tag: number; body: Uint8Array }[] {
-  const found = frame(bytes, 100)
+function packetsOf(bytes: Uint8Array): readonly Packet[] {
+  const found = readPackets(bytes, { maxPackets: 100 })
   if (typeof found === "string") throw new Error(found)
   return found
 }

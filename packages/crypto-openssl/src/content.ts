@@ -1,6 +1,7 @@
 import { inflateRawSync, inflateSync } from "node:zlib"
 import type { Limits } from "@aurochs/crypto"
-import { type Packet, readPackets, tag } from "./packets.ts"
+import { tag } from "@aurochs/crypto/packets"
+import { type Packet, readPackets } from "./packets.ts"
 import { announces, readSignature, type Signature } from "./signature.ts"
 
 /** The one text of a message and the one signature on it, if there is one. */

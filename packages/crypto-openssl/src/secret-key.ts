@@ -1,5 +1,6 @@
 import { createPrivateKey, createPublicKey, hash, type KeyObject } from "node:crypto"
-import { padded, readMpi, readPackets, tag } from "./packets.ts"
+import { tag } from "@aurochs/crypto/packets"
+import { padded, readMpi, readPackets } from "./packets.ts"
 import { readPublicFields } from "./public-key.ts"
 
 /** Far more than the subkeys, User IDs and signatures of one key. */

@@ -7,8 +7,8 @@ import {
   hash,
   type KeyObject,
 } from "node:crypto"
+import { tag, writeHeader } from "@aurochs/crypto/packets"
 import type { Ephemeral } from "./ephemeral.ts"
-import { tag, writeHeader } from "./packets.ts"
 import { algorithm, type EncryptionKey, type KeyWrapping } from "./public-key.ts"
 
 /** RFC 3394 §2.2.3.1 */

@@ -1,5 +1,6 @@
 import { hash, type KeyObject, sign, verify } from "node:crypto"
-import { padded, readMpi, tag, writeHeader, writeMpi } from "./packets.ts"
+import { tag, writeHeader } from "@aurochs/crypto/packets"
+import { padded, readMpi, writeMpi } from "./packets.ts"
 import { algorithm } from "./public-key.ts"
 
 /** Hashes (RFC 9580 §9.5) of signatures that are judged here. */

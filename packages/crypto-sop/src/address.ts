@@ -1,5 +1,6 @@
+import { joined, type Packet, tag } from "@aurochs/crypto/packets"
 import { type PublicKeyId, sessionRecipient } from "./key-ids.ts"
-import { joined, type Packet, packets, tag } from "./packets.ts"
+import { packets } from "./packets.ts"
 
 /**
  * A message as one of our keys sees it: once for each of its session keys that may be for it, because not every program
@@ -8,7 +9,7 @@ import { joined, type Packet, packets, tag } from "./packets.ts"
  * is the message as it came. Passwords are left out.
  */
 export function addressedTo(message: Uint8Array, keys: readonly PublicKeyId[]): readonly Uint8Array[] {
-  const all = packets(message) ?? []
+  const all = packets(message)
   const sessions = all.filter((one) => one.tag === tag.publicKeySession).flatMap((one) => forKeys(one, keys))
   const rest = all.filter((one) => one.tag !== tag.publicKeySession && one.tag !== tag.passwordSession)
   return sessions.map((session) => joined([session, ...rest.map((one) => one.bytes)]))
@@ -33,6 +34,6 @@ function forKeys({ body, bytes }: Packet, keys: readonly PublicKeyId[]): readonl
  * recipient.
  */
 export function recipientsOf(message: Uint8Array): readonly (string | undefined)[] {
-  const sessions = (packets(message) ?? []).filter((one) => one.tag === tag.publicKeySession)
+  const sessions = packets(message).filter((one) => one.tag === tag.publicKeySession)
   return sessions.map(({ body }) => sessionRecipient(body))
 }

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto"
-import { joined, type Packet, packets, tag } from "./packets.ts"
+import { joined, type Packet, tag } from "@aurochs/crypto/packets"
+import { packets } from "./packets.ts"
 
 /** The primary key's fingerprint in hex; empty for what is no certificate. */
 export function primaryOf(certificate: Uint8Array): string {
@@ -43,7 +44,7 @@ export function narrowed(bytes: Uint8Array, certificate: Uint8Array, keep: Reado
   const isKept = (subkey: Packet) => kept.some((key) => startsWith(subkey.body, key.body))
   let keeping = true
   const parts: Uint8Array[] = []
-  for (const packet of packets(bytes) ?? []) {
+  for (const packet of packets(bytes)) {
     if (packet.tag === tag.publicSubkey || packet.tag === tag.secretSubkey) keeping = isKept(packet)
     if (keeping) parts.push(packet.bytes)
   }
@@ -52,7 +53,7 @@ export function narrowed(bytes: Uint8Array, certificate: Uint8Array, keep: Reado
 
 /** The key ID of the first one-pass signature (RFC 9580 §5.4). */
 export function signerOf(signed: Uint8Array): string | undefined {
-  const body = packets(signed)?.find((packet) => packet.tag === tag.onePassSignature)?.body
+  const body = packets(signed).find((packet) => packet.tag === tag.onePassSignature)?.body
   if (body?.[0] === 3) return named(body.subarray(4, 12))
   if (body?.[0] !== 6) return undefined
   const at = 5 + (body[4] ?? 0)
@@ -60,7 +61,7 @@ export function signerOf(signed: Uint8Array): string | undefined {
 }
 
 function publicKeys(certificate: Uint8Array): readonly Packet[] {
-  return (packets(certificate) ?? []).filter((one) => one.tag === tag.publicKey || one.tag === tag.publicSubkey)
+  return packets(certificate).filter((one) => one.tag === tag.publicKey || one.tag === tag.publicSubkey)
 }
 
 function keyIdOf(body: Uint8Array): string | undefined {

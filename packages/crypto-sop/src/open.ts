@@ -1,10 +1,11 @@
 import { type CallOptions, type Certificate, isAurochsError, throwIfAborted } from "@aurochs/core"
 import { type At, defaultLimits, type Limits, type Opened, type SecretKey } from "@aurochs/crypto"
+import { tag } from "@aurochs/crypto/packets"
 import { addressedTo, recipientsOf } from "./address.ts"
 import { type Context, passedOn } from "./context.ts"
 import { cannotDecrypt, unsupported } from "./errors.ts"
 import type { Held } from "./keyring.ts"
-import { packets, tag } from "./packets.ts"
+import { packets } from "./packets.ts"
 
 /** Options of `CryptoProvider.open`. */
 export type OpenOptions = CallOptions &
@@ -78,7 +79,7 @@ export async function open(
 
 /** Encrypted otherwise than with SEIPDv1 (RFC 9580 §5.13.1), as older programs do not know it. */
 function isNewer(message: Uint8Array): boolean {
-  const data = packets(message)?.at(-1)
+  const data = packets(message).at(-1)
   return data !== undefined && (data.tag !== tag.encrypted || data.body[0] !== 1)
 }
 

@@ -1,11 +1,12 @@
 import { type CallOptions, type Certificate, throwIfAborted } from "@aurochs/core"
 import type { At, SecretKey } from "@aurochs/crypto"
+import { tag, writePackets } from "@aurochs/crypto/packets"
 import { recipientsOf } from "./address.ts"
 import { type Chosen, chosenRecipients, chosenSigner, refused } from "./choose.ts"
 import { type Context, requireNow } from "./context.ts"
 import { backend, exit, exited } from "./errors.ts"
 import { type Folder, withFolder } from "./folder.ts"
-import { joined, packets, tag, written } from "./packets.ts"
+import { packets } from "./packets.ts"
 import { run } from "./run.ts"
 
 type SealOptions = CallOptions & At & { readonly recipients: readonly Certificate[]; readonly signWith?: SecretKey }
@@ -58,16 +59,15 @@ export function bound(plaintext: Uint8Array, keys: number): number {
  */
 function checked(context: Context, sealed: Uint8Array, { keyIds }: Chosen): Uint8Array {
   const all = packets(sealed)
-  const data = all?.at(-1)
-  if (all === undefined || data?.tag !== tag.encrypted || all.length !== keyIds.length + 1) {
+  const data = all.at(-1)
+  if (data?.tag !== tag.encrypted || all.length !== keyIds.length + 1) {
     throw backend(context.program.name, "what it encrypted is not one binary message with a session key for each")
   }
   if (data.body[0] !== 1) throw backend(context.program.name, "it does not write SEIPDv1")
   if (sorted(recipientsOf(sealed)) !== sorted(keyIds)) {
     throw backend(context.program.name, "it encrypted to other keys than it was given")
   }
-  if (!data.partial) return sealed
-  return joined([...all.slice(0, -1).map((one) => one.bytes), written(tag.encrypted, data.body)])
+  return data.length === "definite" ? sealed : writePackets(all)
 }
 
 function sorted(keyIds: readonly (string | undefined)[]): string {

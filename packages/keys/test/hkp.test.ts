@@ -1,11 +1,12 @@
 import { bareJid, fingerprint } from "@aurochs/core"
+import { armor as armored } from "@aurochs/crypto/armor"
 import * as pgp from "openpgp"
 import { describe, expect, test } from "vitest"
-import { armor } from "../src/certificates/armor.ts"
 import { hkpDirectory } from "../src/hkp/directory.ts"
 import { webServer } from "./web-server.ts"
 
 const juliet = bareJid("juliet@example.org")
+const armor = (bytes: Uint8Array) => armored("PUBLIC KEY BLOCK", bytes)
 
 async function make(userId: string) {
   const kind = { type: "ecc", curve: "curve25519Legacy" } as const

@@ -1,7 +1,8 @@
 import { AurochsError, type BareJid, type Certificate, type Fingerprint, type KnownKey } from "@aurochs/core"
+import { dearmor } from "@aurochs/crypto/armor"
+import { readPackets, tag } from "@aurochs/crypto/packets"
 import type { Found, Missing } from "../directory.ts"
-import { dearmor } from "./armor.ts"
-import { fingerprintOf, readPackets, tag } from "./packets.ts"
+import { fingerprintOf } from "./packets.ts"
 import { isTooLarge, type Reduced, splitCertificates } from "./split.ts"
 
 /** How a source speaks of what it has. */
@@ -24,12 +25,20 @@ export function foundIn(
   want: (one: Reduced) => boolean,
 ): (Found | Missing)[] {
   const seen = new Set<Fingerprint>()
-  return splitCertificates(dearmor(bytes), owner).flatMap((one): (Found | Missing)[] => {
+  return splitCertificates(unpacked(bytes), owner).flatMap((one): (Found | Missing)[] => {
     if (!want(one) || seen.has(one.fingerprint)) return []
     seen.add(one.fingerprint)
     if (isTooLarge(one)) return [candidateGap(one.fingerprint, "too-large", provenance.source)]
     return [{ bytes: one.bytes, ...provenance }]
   })
+}
+
+/** @throws {AurochsError} `BAD_DATA` (`certificate`) if it is neither packets nor armored ones */
+function unpacked(bytes: Uint8Array): Uint8Array {
+  const packets = dearmor(bytes, "PUBLIC KEY BLOCK")
+  if (typeof packets !== "string") return packets
+  const why = packets === "none" ? "neither OpenPGP packets nor an armored key" : "malformed armor"
+  throw new AurochsError("BAD_DATA", `not a certificate: ${why}`, { what: "certificate" })
 }
 
 /** A gap of a source that does not speak for the account. */
@@ -46,7 +55,8 @@ const MAX_OWN_PACKETS = 1_024
  * @throws {AurochsError} `BAD_DATA` (`certificate`)
  */
 export function checkUpload({ fingerprint, bytes }: Certificate): void {
-  const [first, ...others] = readPackets(bytes, MAX_OWN_PACKETS) ?? []
+  const packets = readPackets(bytes, { maxPackets: MAX_OWN_PACKETS, lengths: "definite" })
+  const [first, ...others] = typeof packets === "string" ? [] : packets
   const isKey = first?.tag === tag.publicKey && fingerprintOf(first.body) === fingerprint
   const strange: readonly number[] = [tag.publicKey, tag.secretKey, tag.secretSubkey]
   if (isKey && !others.some((packet) => strange.includes(packet.tag))) return

@@ -1,7 +1,8 @@
 import { AurochsError, type BareJid, type Fingerprint } from "@aurochs/core"
 import { defaultLimits } from "@aurochs/crypto"
+import { type Packet, readPackets, tag, writePackets } from "@aurochs/crypto/packets"
 import { findUserId } from "../user-id.ts"
-import { fingerprintOf, keyIdOf, type Packet, readPackets, readSignature, tag, writePackets } from "./packets.ts"
+import { fingerprintOf, keyIdOf, readSignature } from "./packets.ts"
 
 /** One certificate of a keyring, in a small form. Nothing of it has been verified. */
 export interface Reduced {
@@ -31,8 +32,8 @@ const REVOCATIONS: readonly number[] = [0x20, 0x28, 0x30]
  * @throws {AurochsError} `BAD_DATA` (`certificate`): no packets, too many, or a secret key among them
  */
 export function splitCertificates(bytes: Uint8Array, owner: BareJid): Reduced[] {
-  const packets = readPackets(bytes, MAX_PACKETS)
-  if (packets === undefined) throw bad("no sequence of at most 100,000 packets")
+  const packets = readPackets(bytes, { maxPackets: MAX_PACKETS, lengths: "definite" })
+  if (typeof packets === "string") throw bad("no sequence of at most 100,000 packets")
   if (packets.some((p) => p.tag === tag.secretKey || p.tag === tag.secretSubkey)) throw bad("a secret key")
   if (packets[0]?.tag !== tag.publicKey) throw bad("it does not begin with a key")
   const all: Reduced[] = []

@@ -1,6 +1,6 @@
 import { AurochsError, type BareJid, type CallOptions, type Fingerprint, isAurochsError } from "@aurochs/core"
 import type { CertificateInfo } from "@aurochs/crypto"
-import { armor } from "../certificates/armor.ts"
+import { armor } from "@aurochs/crypto/armor"
 import { candidateGap, checkUpload, foundIn } from "../certificates/found.ts"
 import { keyIdOf } from "../certificates/packets.ts"
 import type { Found, KeyDirectory, Missing } from "../directory.ts"
@@ -104,7 +104,7 @@ async function add(hkp: Hkp, certificate: CertificateInfo, options: CallOptions 
   checkUpload(certificate)
   const body = {
     type: "application/x-www-form-urlencoded",
-    text: new URLSearchParams({ keytext: armor(certificate.bytes) }).toString(),
+    text: new URLSearchParams({ keytext: armor("PUBLIC KEY BLOCK", certificate.bytes) }).toString(),
   }
   const url = new URL("pks/add", hkp.server)
   const answer = await hkp.http({ url, maxBytes: MAX_INDEX_BYTES, body }, options)

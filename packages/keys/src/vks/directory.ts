@@ -1,5 +1,5 @@
 import { AurochsError, type BareJid, type CallOptions, type Certificate, type Fingerprint } from "@aurochs/core"
-import { armor } from "../certificates/armor.ts"
+import { armor } from "@aurochs/crypto/armor"
 import { checkUpload, foundIn } from "../certificates/found.ts"
 import { keyIdOf } from "../certificates/packets.ts"
 import type { Reduced } from "../certificates/split.ts"
@@ -59,7 +59,7 @@ export function vksDirectory(o: VksOptions = {}): VksDirectory {
   const upload = async (certificate: Certificate, options?: CallOptions) => {
     if (o.upload !== true) throw notSwitchedOn()
     checkUpload(certificate)
-    return post(vks, "vks/v1/upload", { keytext: armor(certificate.bytes) }, options)
+    return post(vks, "vks/v1/upload", { keytext: armor("PUBLIC KEY BLOCK", certificate.bytes) }, options)
   }
   return {
     name: SOURCE,
