@@ -17,9 +17,11 @@ const MAX_PIECES = 4_096
  */
 export function readPackets(bytes: Buffer, maxPackets: number): readonly Packet[] | undefined {
   const framed = frame(bytes, { maxPackets, maxPieces: MAX_PIECES })
-  return typeof framed === "string"
-    ? undefined
-    : framed.map((one) => ({ tag: one.tag, body: view(bodyOf(bytes, one)) }))
+  if (typeof framed === "string") return undefined
+  return framed.map((one) => ({
+    tag: one.tag,
+    body: one.length === "partial" ? view(bodyOf(bytes, one)) : bytes.subarray(one.bodyStart, one.end),
+  }))
 }
 
 /** A multiprecision integer and where it ends. */
