@@ -43,7 +43,7 @@ export function peerNumber(at: number): BareJid {
 export function fillStatement(namespace: string, from: number, to: number): string {
   const stanza = `'{"name":"message","namespace":"jabber:client","attributes":{"id":"' || n || '"},"children":["' ||
     repeat(md5(n::text), 10) || '"]}'`
-  const at = `timestamptz '2025-01-01 00:00:00+00' + n * interval '${DAYS * 86_400} seconds' / 1000000`
+  const at = `timestamptz '2025-01-01 00:00:00+00' + n * interval '${(DAYS * 86_400) / 1_000_000} seconds'`
   return `insert into aurochs.archive (namespace, account, peer, direction, digest, stanza, stanza_bytes, openpgp, via,
       stored_at, at, handled, outcome)
     select '${namespace}', '${account}', 'peer' || floor(random() * ${PEERS})::int || '@ox.test',

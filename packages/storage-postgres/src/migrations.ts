@@ -6,6 +6,7 @@ export const migrations: Readonly<Record<string, Migration>> = {
   "0001-first": { up: first },
   "0002-out-of-line": { up: outOfLine },
   "0003-openpgp-once": { up: openpgpOnce },
+  "0004-unclear": { up: unclear },
 }
 
 const archive = sql`
@@ -137,4 +138,10 @@ async function outOfLine(db: Kysely<never>): Promise<void> {
 /** The text of a stanza's OpenPGP message is its bytes in Base64: kept once. Rows that are there already stay. */
 async function openpgpOnce(db: Kysely<never>): Promise<void> {
   await sql`alter table aurochs.archive add column openpgp_at integer check (openpgp_at >= 0)`.execute(db)
+}
+
+/** What is looked at again from time to time: a few among all that is there. */
+async function unclear(db: Kysely<never>): Promise<void> {
+  await sql`create index archive_unclear on aurochs.archive (namespace, account, outcome, id)
+    where outcome in ('unverified', 'rejected')`.execute(db)
 }

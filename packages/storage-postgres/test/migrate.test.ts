@@ -18,7 +18,7 @@ describe("migrations", () => {
   test("missing ones are named, and opening refuses with CONFIGURATION until they are applied", async () => {
     const url = await server.database("missing")
     const pending = await pendingMigrations({ url })
-    expect(pending).toEqual(["0001-first", "0002-out-of-line", "0003-openpgp-once"])
+    expect(pending).toEqual(["0001-first", "0002-out-of-line", "0003-openpgp-once", "0004-unclear"])
     await expect(postgresStorage({ url })).rejects.toMatchObject({
       code: "CONFIGURATION",
       details: { field: "database" },
@@ -46,14 +46,19 @@ describe("migrations", () => {
       ),
     )
     const applied = outputs.map(({ stdout }) => (JSON.parse(stdout) as { applied: string[] }).applied)
-    expect(applied.flat()).toEqual(["0001-first", "0002-out-of-line", "0003-openpgp-once"])
+    expect(applied.flat()).toEqual(["0001-first", "0002-out-of-line", "0003-openpgp-once", "0004-unclear"])
     expect(await pendingMigrations({ url })).toEqual([])
   }, 30_000)
 
   test("many in one process migrate at once", async () => {
     const url = await server.database("at_once_too")
     const results = await Promise.all(Array.from({ length: 6 }, () => migrate({ url })))
-    expect(results.flatMap((one) => one.applied)).toEqual(["0001-first", "0002-out-of-line", "0003-openpgp-once"])
+    expect(results.flatMap((one) => one.applied)).toEqual([
+      "0001-first",
+      "0002-out-of-line",
+      "0003-openpgp-once",
+      "0004-unclear",
+    ])
   })
 
   test("a database of a newer version is refused with CONFIGURATION", async () => {
