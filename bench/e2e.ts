@@ -10,7 +10,7 @@ const RHYTHM = 100
 /** What both benches have in common. */
 const ABOUT =
   "Two bots in two processes, Prosody and PostgreSQL, all on this machine and all sharing its processors: a message " +
-  "enters the sender's outbox (sealed to its own key), is sealed for the receiver, sent, acknowledged (XEP-0198), " +
+  "enters the sender's outbox (sealed), is sealed for the receiver, sent, acknowledged (XEP-0198), " +
   "archived and settled; the receiver archives it, acknowledges it, opens and verifies it, claims it in the set of " +
   "seen messages, gives it to a handler and marks it. `fsync` is on; there is no TLS on loopback, and Prosody keeps no " +
   "archive of its own (with its archive in memory it takes three to four times the processor time). "

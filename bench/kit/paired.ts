@@ -6,6 +6,8 @@ export interface Side {
   readonly side: string
   /** Does the work once; awaited if it is a promise. */
   readonly once: () => unknown
+  /** Before each turn, outside of what is measured: takes away what was prepared while others had theirs. */
+  readonly before?: (() => Promise<void>) | undefined
   /** Operations in one call, e.g. 8 if eight are in flight; 1 by default. */
   readonly opsPerCall?: number | undefined
 }
@@ -83,7 +85,8 @@ async function oneRound(sides: readonly Side[], sliceMs: number, round: number):
   return sums
 }
 
-async function slice({ once, opsPerCall = 1 }: Side, ms: number): Promise<Sum> {
+async function slice({ once, before, opsPerCall = 1 }: Side, ms: number): Promise<Sum> {
+  await before?.()
   const start = performance.now()
   let calls = 0
   let now = start
