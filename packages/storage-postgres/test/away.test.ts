@@ -1,24 +1,15 @@
 import { once } from "node:events"
 import { createServer } from "node:net"
 import type { BareJid } from "@aurochs/core"
-import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import { describe, expect, test } from "vitest"
 import { migrate, pendingMigrations, postgresStorage } from "../src/index.ts"
-import { query, type TestServer, testServer } from "./support/server.ts"
+import { query, serverOfFile } from "./support/server.ts"
 
 const juliet: BareJid = "juliet@capulet.example"
 const romeo: BareJid = "romeo@montague.example"
 const now = new Date("2026-01-02T03:04:05Z")
 
-let server: TestServer
-
-beforeAll(async () => {
-  server = await testServer()
-  await migrate({ url: server.url })
-}, 60_000)
-
-afterAll(async () => {
-  await server?.[Symbol.asyncDispose]()
-}, 60_000)
+const server = serverOfFile()
 
 /** A port that stays the same while the server behind it changes its own. */
 async function relay(target: () => number) {
@@ -50,15 +41,15 @@ async function relay(target: () => number) {
 
 describe("a database that is away", () => {
   test("is told as STORAGE with the operation within seconds, and calls succeed once it is back", async () => {
-    await using proxy = await relay(() => Number(new URL(server.url).port))
-    const url = new URL(server.url)
+    await using proxy = await relay(() => Number(new URL(server.it.url).port))
+    const url = new URL(server.it.url)
     url.port = String(proxy.port)
     const broken: unknown[] = []
     await using storage = await postgresStorage({ url: url.href, onError: (error) => broken.push(error) })
     const message = { account: juliet, recipient: romeo, sealed: new Uint8Array([1]), enqueuedAt: now }
     const [id] = await storage.outbox.enqueue([{ ...message, key: "before" }])
 
-    await server.stop()
+    await server.it.stop()
     const begin = performance.now()
     const away = (operation: string) => ({ code: "STORAGE", details: { operation } })
     await expect(storage.outbox.enqueue([{ ...message, key: "during" }])).rejects.toMatchObject(away("outbox.enqueue"))
@@ -68,7 +59,7 @@ describe("a database that is away", () => {
     expect(performance.now() - begin).toBeLessThan(8000)
     expect(broken.length).toBeGreaterThan(0)
 
-    await server.restart()
+    await server.it.restart()
     const keys: string[] = []
     for await (const entry of storage.outbox.list(juliet)) keys.push(entry.key)
     // What was refused was not accepted by half.
@@ -102,7 +93,7 @@ describe("a database that is away", () => {
 
 describe("one that answers", () => {
   test("an error never repeats a row's values", async () => {
-    const url = await server.database("refusing")
+    const url = await server.it.database("refusing")
     await migrate({ url })
     // PostgreSQL repeats the whole row in the details of such a violation.
     await query(url, "alter table aurochs.secrets add check (length(bytes) < 4)")
@@ -119,7 +110,7 @@ describe("one that answers", () => {
   })
 
   test("a signal ends the wait for a statement that is held up", async () => {
-    const url = await server.database("held_up")
+    const url = await server.it.database("held_up")
     await migrate({ url })
     await using storage = await postgresStorage({ url })
     const lock = query(
@@ -137,7 +128,7 @@ describe("one that answers", () => {
   })
 
   test("of changes that are written together, one that the database refuses fails alone", async () => {
-    await using storage = await postgresStorage({ url: server.url, namespace: "together" })
+    await using storage = await postgresStorage({ url: server.it.url, namespace: "together" })
     const entry = (key: string) => ({
       account: juliet,
       recipient: juliet,
@@ -155,7 +146,7 @@ describe("one that answers", () => {
   })
 
   test("what was asked for before a storage is closed is still written, as far as it was not given up", async () => {
-    const storage = await postgresStorage({ url: server.url, namespace: "closing" })
+    const storage = await postgresStorage({ url: server.it.url, namespace: "closing" })
     const over = new AbortController()
     const claims = Array.from({ length: 300 }, (_, at) =>
       storage.seen.claim(`text ${at}`, "a stanza", at === 299 ? { signal: over.signal } : {}),
@@ -165,14 +156,14 @@ describe("one that answers", () => {
     await storage[Symbol.asyncDispose]()
     expect(new Set(await Promise.all(claims.slice(0, -1)))).toEqual(new Set(["first"]))
     await expect(claims.at(-1)).rejects.toMatchObject({ code: "ABORTED" })
-    await using again = await postgresStorage({ url: server.url, namespace: "closing" })
+    await using again = await postgresStorage({ url: server.it.url, namespace: "closing" })
     expect(await again.seen.claim("text 298", "a stanza")).toBe("same-stanza")
     expect(await again.seen.claim("text 299", "another")).toBe("first")
   })
 
   test("namespaces do not see each other", async () => {
-    await using one = await postgresStorage({ url: server.url, namespace: "one" })
-    await using two = await postgresStorage({ url: server.url, namespace: "two" })
+    await using one = await postgresStorage({ url: server.it.url, namespace: "one" })
+    await using two = await postgresStorage({ url: server.it.url, namespace: "two" })
     await one.state.put("cursor", new Uint8Array([1]))
     await one.secrets.save(juliet, new Uint8Array([1]))
     expect(await one.seen.claim("digest", "stanza")).toBe("first")
@@ -187,7 +178,7 @@ describe("one that answers", () => {
   })
 
   test("a closed storage answers with STORAGE", async () => {
-    const storage = await postgresStorage({ url: server.url })
+    const storage = await postgresStorage({ url: server.it.url })
     await storage[Symbol.asyncDispose]()
     await expect(storage.state.get("cursor")).rejects.toMatchObject({
       code: "STORAGE",
@@ -196,7 +187,7 @@ describe("one that answers", () => {
   })
 
   test("reads a long archive in pages, each entry once", async () => {
-    await using storage = await postgresStorage({ url: server.url, namespace: "pages" })
+    await using storage = await postgresStorage({ url: server.it.url, namespace: "pages" })
     const stanza = { name: "message", namespace: "jabber:client", attributes: {}, children: [] }
     const count = 47
     for (let index = 0; index < count; index++)

@@ -1,22 +1,14 @@
 import { execFile } from "node:child_process"
 import { promisify } from "node:util"
-import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import { describe, expect, test } from "vitest"
 import { migrate, pendingMigrations, postgresStorage } from "../src/index.ts"
-import { query, type TestServer, testServer } from "./support/server.ts"
+import { query, serverOfFile } from "./support/server.ts"
 
-let server: TestServer
-
-beforeAll(async () => {
-  server = await testServer()
-}, 60_000)
-
-afterAll(async () => {
-  await server?.[Symbol.asyncDispose]()
-}, 60_000)
+const server = serverOfFile("empty")
 
 describe("migrations", () => {
   test("missing ones are named, and opening refuses with CONFIGURATION until they are applied", async () => {
-    const url = await server.database("missing")
+    const url = await server.it.database("missing")
     const pending = await pendingMigrations({ url })
     expect(pending).toEqual(["0001-first", "0002-out-of-line", "0003-openpgp-once", "0004-unclear"])
     await expect(postgresStorage({ url })).rejects.toMatchObject({
@@ -34,7 +26,7 @@ describe("migrations", () => {
   })
 
   test("two processes migrate at once: one does, both succeed", async () => {
-    const url = await server.database("at_once")
+    const url = await server.it.database("at_once")
     const module = new URL("../src/index.ts", import.meta.url).href
     const script = `const { migrate } = await import(${JSON.stringify(module)})
       console.log(JSON.stringify(await migrate({ url: process.env.TEST_URL })))`
@@ -51,7 +43,7 @@ describe("migrations", () => {
   }, 30_000)
 
   test("many in one process migrate at once", async () => {
-    const url = await server.database("at_once_too")
+    const url = await server.it.database("at_once_too")
     const results = await Promise.all(Array.from({ length: 6 }, () => migrate({ url })))
     expect(results.flatMap((one) => one.applied)).toEqual([
       "0001-first",
@@ -62,7 +54,7 @@ describe("migrations", () => {
   })
 
   test("a database of a newer version is refused with CONFIGURATION", async () => {
-    const url = await server.database("newer")
+    const url = await server.it.database("newer")
     await migrate({ url })
     await query(url, "insert into aurochs.migrations (name, timestamp) values ('9999-later', 'now')")
     const refused = { code: "CONFIGURATION", message: expect.stringContaining("9999-later") }
@@ -72,7 +64,7 @@ describe("migrations", () => {
   })
 
   test("everything lies in the schema aurochs", async () => {
-    const url = await server.database("schema")
+    const url = await server.it.database("schema")
     await migrate({ url })
     const tables = await query(
       url,

@@ -1,20 +1,11 @@
 import { randomBytes } from "node:crypto"
 import { bareJid, element, type XmlElement } from "@aurochs/core"
 import { type ArchiveEntry, elementToJson, type NewEntry } from "@aurochs/storage"
-import { afterAll, beforeAll, describe, expect, test } from "vitest"
-import { migrate, postgresStorage } from "../src/index.ts"
-import { query, type TestServer, testServer } from "./support/server.ts"
+import { describe, expect, test } from "vitest"
+import { postgresStorage } from "../src/index.ts"
+import { query, serverOfFile } from "./support/server.ts"
 
-let server: TestServer
-
-beforeAll(async () => {
-  server = await testServer()
-  await migrate({ url: server.url })
-}, 60_000)
-
-afterAll(async () => {
-  await server?.[Symbol.asyncDispose]()
-}, 60_000)
+const server = serverOfFile()
 
 const account = bareJid("bot@ox.test")
 const peer = bareJid("alice@ox.test")
@@ -31,10 +22,10 @@ const other = element("store", "urn:xmpp:hints", {})
 
 /** What was read of it, and bytes of its row. */
 async function kept(wanted: NewEntry): Promise<{ entry: ArchiveEntry | undefined; bytes: number; shown: number }> {
-  await using storage = await postgresStorage({ url: server.url })
+  await using storage = await postgresStorage({ url: server.it.url })
   const { id } = await storage.archive.append(wanted)
   const rows = await query(
-    server.url,
+    server.it.url,
     `select octet_length(stanza) + octet_length(openpgp) as bytes, stanza_bytes from aurochs.archive where id = ${Number(id)}`,
   )
   const [row] = rows as { bytes: number; stanza_bytes: number }[]
@@ -64,9 +55,9 @@ describe("the archive keeps an OpenPGP message once", () => {
   })
 
   test("a row without a place for it is damaged: STORAGE", async () => {
-    await using storage = await postgresStorage({ url: server.url })
+    await using storage = await postgresStorage({ url: server.it.url })
     const { id } = await storage.archive.append(entry((base64) => [around(base64)]))
-    await query(server.url, `update aurochs.archive set openpgp_at = 3 where id = ${Number(id)}`)
+    await query(server.it.url, `update aurochs.archive set openpgp_at = 3 where id = ${Number(id)}`)
     await expect(storage.archive.get(id)).rejects.toMatchObject({ code: "STORAGE" })
   })
 })

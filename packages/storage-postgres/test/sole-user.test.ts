@@ -1,20 +1,14 @@
 import { spawn } from "node:child_process"
 import { once } from "node:events"
-import { afterAll, beforeAll, expect, test } from "vitest"
+import { expect, test } from "vitest"
 import { soleUser } from "../src/index.ts"
-import { type TestServer, testServer } from "./support/server.ts"
+import { serverOfFile } from "./support/server.ts"
 
 const account = "bot@ox.test"
-let server: TestServer
-beforeAll(async () => {
-  server = await testServer()
-}, 60_000)
-afterAll(async () => {
-  await server?.[Symbol.asyncDispose]()
-}, 60_000)
+const server = serverOfFile("empty")
 
 test("one process at a time works alone for an account, others for other accounts and namespaces", async () => {
-  const url = await server.database("sole")
+  const url = await server.it.database("sole")
   const first = await soleUser({ url, account })
   expect(first).toBeDefined()
   expect(await soleUser({ url, account })).toBeUndefined()
@@ -27,7 +21,7 @@ test("one process at a time works alone for an account, others for other account
 })
 
 test("a kill -9 ends it at once", async () => {
-  const url = await server.database("sole_killed")
+  const url = await server.it.database("sole_killed")
   const script = `const { soleUser } = await import(${JSON.stringify(new URL("../dist/index.js", import.meta.url).href)})
     await soleUser({ url: process.env.TEST_URL, account: "bot@ox.test" })
     console.log("sole")

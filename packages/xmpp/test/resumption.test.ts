@@ -1,42 +1,10 @@
-import { element, type XmlElement } from "@aurochs/core"
+import { element } from "@aurochs/core"
 import { namespaces } from "@aurochs/xml"
 import { describe, expect, test } from "vitest"
+import { acknowledging, isManagement, isMessage, live, resuming, SM } from "./support/acknowledgements.ts"
 import { bareClient, discard } from "./support/bare-client.ts"
 import { bodyOf, chat, collect, eventually, online, ours, pause, rejection } from "./support/harness.ts"
-import { type Connection, type Script, scriptedServer } from "./support/scripted-server.ts"
-
-const { streamManagement: SM } = namespaces
-const isMessage = ({ name }: XmlElement) => name === "message"
-const isManagement =
-  (name: string) =>
-  (received: XmlElement): boolean =>
-    received.namespace === SM && received.name === name
-const live = (body: string, id = body) => chat("alice@example.test/r0", body, { from: "bob@example.test/b", id })
-
-/** A server that acknowledges only as far as the test says. */
-function acknowledging(limit: () => number): Script {
-  return {
-    onElement(received, connection) {
-      if (!isManagement("r")(received)) return false
-      connection.send(element("a", SM, { h: String(Math.min(connection.handled, limit())) }))
-      return true
-    },
-  }
-}
-
-/** Resumes every session that is asked for, with the count that the test says. */
-function resuming(h: (previous: Connection) => number, connections: () => readonly Connection[]): Script {
-  return {
-    onElement(received, connection) {
-      if (!isManagement("resume")(received)) return false
-      const previous = connections()[connection.number - 1] as Connection
-      connection.jid = previous.jid
-      connection.handled = h(previous)
-      connection.send(element("resumed", SM, { previd: received.attributes.previd, h: String(connection.handled) }))
-      return true
-    },
-  }
-}
+import { type Connection, scriptedServer } from "./support/scripted-server.ts"
 
 describe("XEP-0198 receiving", () => {
   const lastCount = (connection: Connection) =>

@@ -3,6 +3,8 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { type EmbeddedPostgres, embeddedPostgres } from "@aurochs/postgres-embedded"
 import { Client } from "pg"
+import { afterAll, beforeAll } from "vitest"
+import { migrate } from "../../src/index.ts"
 
 /** A PostgreSQL of this test file's own. */
 export interface TestServer extends AsyncDisposable {
@@ -55,5 +57,27 @@ export async function query(url: string, text: string, values: unknown[] = []): 
     return (await client.query<Record<string, unknown>>(text, values)).rows
   } finally {
     await client.end()
+  }
+}
+
+/**
+ * One for a test file: started before its tests and stopped after them.
+ *
+ * @param prepared with the tables in its own database
+ */
+export function serverOfFile(prepared: "migrated" | "empty" = "migrated"): { readonly it: TestServer } {
+  let server: TestServer | undefined
+  beforeAll(async () => {
+    server = await testServer()
+    if (prepared === "migrated") await migrate({ url: server.url })
+  }, 60_000)
+  afterAll(async () => {
+    await server?.[Symbol.asyncDispose]()
+  }, 60_000)
+  return {
+    get it() {
+      if (server === undefined) throw new Error("the server was not started")
+      return server
+    },
   }
 }
