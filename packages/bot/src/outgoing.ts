@@ -1,4 +1,4 @@
-import { type BareJid, bareJid, type CallOptions, randomId, type XmlElement } from "@aurochs/core"
+import { bareJid, type CallOptions, randomId, type XmlElement } from "@aurochs/core"
 import { textBody } from "@aurochs/message"
 import type { NewOutboxEntry, OutboxId } from "@aurochs/storage"
 import type { OutgoingText } from "./bot.ts"
@@ -28,19 +28,20 @@ export function createOutgoing(parts: Parts, bell: OutboxBell, words: OwnWords):
   return {
     async enqueue(messages, options) {
       const enqueuedAt = clock.now()
-      const entries: NewOutboxEntry[] = []
-      const waiting: WaitingMessage[] = []
-      for (const message of messages) {
-        // Prepared, so that one account has one line in the outbox however it is written.
-        const recipient: BareJid = bareJid(message.to)
-        const key = message.key ?? `random:${randomId(random)}`
+      const at = { account, outboxKey, signal: options?.signal }
+      const waiting = messages.map((message): WaitingMessage => {
         const { encryptedOnly } = message
+        const key = message.key ?? `random:${randomId(random)}`
         const payload = "payload" in message ? message.payload : [textBody(message.body)]
-        const text: WaitingMessage = { recipient, key, payload, encryptedOnly }
-        const at = { account, outboxKey, signal: options?.signal }
-        entries.push({ account, recipient, key, sealed: await sealEntry(text, at), enqueuedAt })
-        waiting.push(text)
-      }
+        // Prepared, so that one account has one line in the outbox however it is written.
+        return { recipient: bareJid(message.to), key, payload, encryptedOnly }
+      })
+      const entries = await Promise.all(
+        waiting.map(async (message): Promise<NewOutboxEntry> => {
+          const { recipient, key } = message
+          return { account, recipient, key, sealed: await sealEntry(message, at), enqueuedAt }
+        }),
+      )
       const ids = await storage.outbox.enqueue(entries, options)
       for (const [at, id] of ids.entries()) {
         const [entry, message] = [entries[at], waiting[at]]
