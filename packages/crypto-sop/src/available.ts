@@ -27,7 +27,7 @@ export async function sopAvailable(options: SopProgram & CallOptions): Promise<S
   const program = programOf(options, 1)
   const { signal } = options
   try {
-    return await withFolder(folderOf(options), program.name, program.left, async (folder) => {
+    return await withFolder(folderOf(options), program, options, async (folder) => {
       const common = { folder: folder.path, maxOutputBytes: MAX_VERSION_BYTES, signal }
       const told = await run(program, { ...common, args: ["version"], input: new Uint8Array() })
       if (!told.ok) return no(program.file, "version", told.exitCode)

@@ -1,10 +1,11 @@
 import { rmSync } from "node:fs"
 import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises"
 import { join } from "node:path"
+import type { CallOptions } from "@aurochs/core"
 import { backend } from "./errors.ts"
-import type { Leftovers } from "./leftovers.ts"
+import type { Program } from "./run.ts"
 
-/** A folder that only this user can enter (0700), for one run of the program. */
+/** A folder that only this user can enter (0700), for the runs of the program that one piece of work takes. */
 export interface Folder {
   readonly path: string
   /** Writes a new file, 0600; its path. */
@@ -14,22 +15,26 @@ export interface Folder {
 }
 
 /**
- * Gives `work` a folder, and removes it with all that is in it, whatever became of the work.
+ * Gives `work` its turn and a folder, and removes that with all that is in it, whatever became of the work. Whoever waits
+ * for a turn has no folder yet: no secret key lies on disk for longer than the program needs it.
  *
  * @param parent where it is made
- * @param name of the backend, for errors
- * @throws {AurochsError} `BACKEND` if it cannot be made
+ * @throws {AurochsError} `BACKEND` if it cannot be made; `ABORTED` while it waits
  */
-export async function withFolder<T>(
+export function withFolder<T>(
   parent: string,
-  name: string,
-  left: Leftovers,
+  program: Program,
+  options: CallOptions,
   work: (folder: Folder) => Promise<T>,
 ): Promise<T> {
+  return program.gate.through(options, () => inFolder(parent, program, work))
+}
+
+async function inFolder<T>(parent: string, program: Program, work: (folder: Folder) => Promise<T>): Promise<T> {
   const path = await mkdtemp(join(parent, "aurochs-sop-")).catch(() => {
-    throw backend(name, `no folder can be made in ${parent}`)
+    throw backend(program.name, `no folder can be made in ${parent}`)
   })
-  const forget = left.add(() => {
+  const forget = program.left.add(() => {
     try {
       rmSync(path, { recursive: true, force: true })
     } catch {

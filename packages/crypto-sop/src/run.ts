@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process"
 import { resolve as absolute, delimiter } from "node:path"
-import { type AurochsError, aborted, type CallOptions } from "@aurochs/core"
+import { type AurochsError, aborted, type CallOptions, throwIfAborted } from "@aurochs/core"
 import { backend } from "./errors.ts"
 import type { Gate } from "./gate.ts"
 import type { Leftovers } from "./leftovers.ts"
@@ -47,16 +47,14 @@ export function environment(more: Readonly<Record<string, string>> | undefined):
 }
 
 /**
- * Runs the program once, without a shell. It is waited for in any case; a run that is ended early is killed with all
- * that it started.
+ * Runs the program once, without a shell, by whoever has a folder and with it a turn. It is waited for in any case; a
+ * run that is ended early is killed with all that it started.
  *
  * @throws {AurochsError} `ABORTED`, `BACKEND` (not there, not startable, out of time)
  */
-export function run(program: Program, options: RunOptions): Promise<Ended> {
-  return program.gate.through(options, () => once(program, options))
-}
-
-function once(program: Program, { args, input, folder, maxOutputBytes, signal }: RunOptions): Promise<Ended> {
+export async function run(program: Program, options: RunOptions): Promise<Ended> {
+  throwIfAborted(options)
+  const { args, input, folder, maxOutputBytes, signal } = options
   return new Promise((resolve, reject) => {
     let failure: AurochsError | undefined
     let tooMuch = false

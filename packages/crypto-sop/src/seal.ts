@@ -23,7 +23,7 @@ export async function seal(context: Context, plaintext: Uint8Array, options: Sea
     const to = await chosenRecipients(context, options.recipients, options)
     const signer = held && (await chosenSigner(context, held, options))
     requireNow(context, options)
-    return inFolder(context, async (folder) => {
+    return withFolder(context.folder, context.program, options, async (folder) => {
       const with_ = signer === undefined ? [] : [`--sign-with=${await folder.write("signing-key", signer.secret)}`]
       const certificates = await Promise.all(to.certificates.map((one, i) => folder.write(`certificate-${i}`, one)))
       const ended = await run(context.program, {
@@ -41,11 +41,6 @@ export async function seal(context: Context, plaintext: Uint8Array, options: Sea
       throw exited(context.program.name, "encrypt", ended.exitCode)
     })
   })
-}
-
-/** Gives `work` a folder for one call. */
-export function inFolder<T>(context: Context, work: (folder: Folder) => Promise<T>): Promise<T> {
-  return withFolder(context.folder, context.program.name, context.program.left, work)
 }
 
 /** More than any message around this text: a program that prints without end is stopped. */

@@ -42,7 +42,7 @@ async function sessionKeyOf(
   { limits, signal }: Bounded,
 ): Promise<SessionKey | undefined> {
   const { program } = context
-  return withFolder(context.folder, program.name, program.left, async (folder) => {
+  return withFolder(context.folder, program, { signal }, async (folder) => {
     const key = await folder.write("secret-key", held.secret)
     const common = { input: addressed, folder: folder.path, maxOutputBytes: limits.maxPlaintextBytes, signal }
     const ended = await run(program, {

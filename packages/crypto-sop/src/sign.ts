@@ -4,9 +4,9 @@ import { chosenSigner, refused, type Signer } from "./choose.ts"
 import { type Context, requireNow } from "./context.ts"
 import { inlineSigned } from "./detached.ts"
 import { backend, exit, exited } from "./errors.ts"
-import type { Folder } from "./folder.ts"
+import { type Folder, withFolder } from "./folder.ts"
 import { type Ended, run } from "./run.ts"
-import { bound, inFolder } from "./seal.ts"
+import { bound } from "./seal.ts"
 
 type SignOptions = CallOptions & At & { readonly signWith: SecretKey }
 
@@ -23,7 +23,7 @@ export async function sign(context: Context, plaintext: Uint8Array, options: Sig
     const signer = await chosenSigner(context, held, options)
     requireNow(context, options)
     const { certificate } = held.inner
-    return inFolder(context, async (folder) => {
+    return withFolder(context.folder, context.program, options, async (folder) => {
       const signed = await signedBy(context, folder, plaintext, signer, certificate, options)
       await mustBeSigned(context, signed, plaintext, certificate)
       return signed

@@ -20,7 +20,7 @@ const UNDETERMINED: readonly SignatureVerdict[] = [{ kind: "unverified", reason:
  */
 export const byProgram: Attempt = async (context, { addressed, held }, options) => {
   const { program } = context
-  return withFolder(context.folder, program.name, program.left, async (folder) => {
+  return withFolder(context.folder, program, options, async (folder) => {
     const key = await folder.write("secret-key", held.secret)
     const encryptedTo = held.inner.certificate.fingerprint
     const decrypt = (args: readonly string[]): Promise<Ended> =>

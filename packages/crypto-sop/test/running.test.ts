@@ -94,9 +94,15 @@ describe("an aborted signal", () => {
   })
 })
 
-test("no more runs at a time than maxProcesses", async () => {
+test("no more runs at a time than maxProcesses, and no secret key on disk for who waits", async () => {
   const { open } = await calls({ decrypt: { sleepMs: 400, exitCode: 29 } }, { maxProcesses: 2 })
+  let folders = 0
+  const watch = setInterval(async () => {
+    folders = Math.max(folders, (await fake.left()).length)
+  }, 5)
   await Promise.allSettled([1, 2, 3, 4, 5].map(() => open()))
+  clearInterval(watch)
+  expect(folders).toBe(2)
   let [now, most] = [0, 0]
   const runs = await fake.runs()
   for (const { event } of runs) {
