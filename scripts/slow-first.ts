@@ -11,6 +11,7 @@ const waiting: readonly string[] = [
   "packages/crypto-openpgpjs/test/planted.test.ts",
   "e2e/cli.test.ts",
   "e2e/packed.test.ts",
+  "e2e/gnupg-newer.test.ts",
   "e2e/keys/cli-life.test.ts",
   "apps/cli/test/life.test.ts",
   "e2e/keys/cli.test.ts",

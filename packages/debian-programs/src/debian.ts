@@ -6,8 +6,8 @@ import { fileURLToPath } from "node:url"
 import { locked } from "./lock.ts"
 
 /** Where packages are unpacked for a user who may not install them. */
-const PREFIX = fileURLToPath(new URL("../../../.aurochs/debian", import.meta.url))
-const MULTIARCH = process.arch === "arm64" ? "aarch64-linux-gnu" : "x86_64-linux-gnu"
+export const PREFIX: string = fileURLToPath(new URL("../../../.aurochs/debian", import.meta.url))
+export const MULTIARCH: string = process.arch === "arm64" ? "aarch64-linux-gnu" : "x86_64-linux-gnu"
 const APT_ENV = { ...process.env, DEBIAN_FRONTEND: "noninteractive", LC_ALL: "C" }
 
 /** Programs from Debian's packages, and the environment in which they run. */
@@ -114,18 +114,32 @@ async function install(packages: readonly string[]): Promise<void> {
 }
 
 async function unpack(packages: readonly string[]): Promise<void> {
-  const apts = join(PREFIX, "..", "apt")
+  const status = ["Dir::State::status", "/var/lib/dpkg/status"] as const
+  await unpackInto({ prefix: PREFIX, apt: join(PREFIX, "..", "apt"), settings: [status] }, packages)
+}
+
+/** Where packages are unpacked, and what apt is to know for it. */
+export interface Place {
+  readonly prefix: string
+  /** apt's own files. */
+  readonly apt: string
+  /** Settings of apt: name and value. */
+  readonly settings: readonly (readonly [string, string])[]
+}
+
+/** Unpacks packages, and what they depend on as far as apt does not know it to be installed. Nothing is installed. */
+export async function unpackInto({ prefix, apt: apts, settings }: Place, packages: readonly string[]): Promise<void> {
   const archives = join(apts, "cache/archives")
   await mkdir(join(apts, "state/lists/partial"), { recursive: true })
   await mkdir(join(archives, "partial"), { recursive: true })
-  const done = join(PREFIX, "unpacked")
+  const done = join(prefix, "unpacked")
   await mkdir(done, { recursive: true })
   const own = [
-    ["Dir::State", join(apts, "state")],
-    ["Dir::State::status", "/var/lib/dpkg/status"],
-    ["Dir::Cache", join(apts, "cache")],
-    ["Debug::NoLocking", "1"],
-    ["APT::Sandbox::User", ""],
+    ["Dir::State", join(apts, "state")] as const,
+    ["Dir::Cache", join(apts, "cache")] as const,
+    ["Debug::NoLocking", "1"] as const,
+    ["APT::Sandbox::User", ""] as const,
+    ...settings,
   ].flatMap(([key, value]) => ["-o", `${key}=${value}`])
   await apt([...own, "-qq", "update"])
   // What is installed already has to be had here all the same.
@@ -133,20 +147,21 @@ async function unpack(packages: readonly string[]): Promise<void> {
   await apt([...own, ...wanted])
   for (const file of await readdir(archives)) {
     if (!file.endsWith(".deb") || existsSync(join(done, file))) continue
-    await run("dpkg-deb", ["--extract", join(archives, file), PREFIX])
+    await run("dpkg-deb", ["--extract", join(archives, file), prefix])
     await writeFile(join(done, file), "")
   }
 }
 
-function apt(args: readonly string[]): Promise<void> {
-  return run("apt-get", args)
+async function apt(args: readonly string[]): Promise<void> {
+  await run("apt-get", args)
 }
 
-function run(program: string, args: readonly string[]): Promise<void> {
+/** What a program printed; it must succeed. */
+export function run(program: string, args: readonly string[]): Promise<string> {
   return new Promise((resolve, reject) => {
     const options = { env: APT_ENV, timeout: 300_000, maxBuffer: 64 * 1024 * 1024 }
     execFile(program, [...args], options, (error, stdout, stderr) => {
-      if (error === null) resolve()
+      if (error === null) resolve(stdout)
       else reject(new Error(`${program} ${args.join(" ")}: ${stderr}${stdout}${error.message}`))
     })
   })
