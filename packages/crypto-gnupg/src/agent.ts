@@ -1,3 +1,4 @@
+import type { CallOptions } from "@aurochs/core"
 import { backend, configuration } from "./errors.ts"
 import { checkSocketFolder, prepareHome } from "./home.ts"
 import { type Command, run } from "./process.ts"
@@ -11,6 +12,14 @@ export interface Agent {
    * @throws {AurochsError} `CONFIGURATION` (`homedir`), `BACKEND`
    */
   ready(): Promise<void>
+  /**
+   * Is this card in a reader? Asked before anybody is asked for its PIN, and before gpg is: given a PIN, the agent of 2.4
+   * asks for the card without end.
+   *
+   * @param serial hex, as gpg lists it
+   * @throws {AurochsError} `BACKEND` if the reader does not answer, `ABORTED`
+   */
+  hasCard(serial: string, options: CallOptions): Promise<boolean>
   /** Ends the agent if it did not run before; one that was there already belongs to somebody else. */
   stop(): Promise<void>
 }
@@ -23,8 +32,8 @@ export function agentOf(tools: Tools, home: string, timeoutMs: number): Agent {
   let becoming: Promise<void> | undefined
   let ours = false
 
-  const call = async (program: string, args: readonly string[]) => {
-    const command: Command = { program, args, env, maxOutputBytes: MAX_OUTPUT_BYTES, timeoutMs }
+  const call = async (program: string, args: readonly string[], { signal }: CallOptions = {}) => {
+    const command: Command = { program, args, env, maxOutputBytes: MAX_OUTPUT_BYTES, timeoutMs, signal }
     const { output } = await run(command)
     return new TextDecoder().decode(output)
   }
@@ -52,6 +61,10 @@ export function agentOf(tools: Tools, home: string, timeoutMs: number): Agent {
         throw error
       })
       return becoming
+    },
+    async hasCard(serial, options) {
+      const asked = ["--homedir", home, "--no-autostart", `SCD SERIALNO --demand=${serial}`, "/bye"]
+      return /^S SERIALNO /m.test(await call(tools.connect, asked, options))
     },
     async stop() {
       await becoming?.catch(() => {})

@@ -1,5 +1,6 @@
 import type { CallOptions, Clock, Fingerprint } from "@aurochs/core"
 import type { At, CryptoProvider, Limits } from "@aurochs/crypto"
+import type { Agent } from "./agent.ts"
 import { configuration } from "./errors.ts"
 import type { Gpg } from "./gpg.ts"
 import type { Handles } from "./handles.ts"
@@ -19,6 +20,7 @@ export interface Context {
   readonly keyring: OnKeyring
   /** Absolute path. */
   readonly home: string
+  readonly hasCard: Agent["hasCard"]
   readonly handles: Handles
   readonly certificates: Certificates
   readonly clock: Clock

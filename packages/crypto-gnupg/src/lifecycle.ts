@@ -170,7 +170,7 @@ function withKeyring<T extends Pick<Task, "args" | "answer">>(
 ): Promise<Answer> {
   return withFolder(async (folder) => {
     const keyring = await folder.file("keys.gpg", certificates)
-    const answer = await withSecret(context, held, { signal }, (passphrase) =>
+    const answer = await withSecret(context, held, held.parts[0], { signal }, (passphrase) =>
       // Made anew for each attempt: it may hold what was to be answered.
       context.gpg({ ...task(keyring), keyring, passphrase, now, signal }),
     )

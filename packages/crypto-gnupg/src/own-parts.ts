@@ -12,6 +12,8 @@ export interface OwnPart {
   readonly encrypts: boolean
   /** Where its secret is. */
   readonly secret: "agent" | "card" | "missing"
+  /** The serial number of that card. */
+  readonly card?: string | undefined
 }
 
 /**
@@ -24,6 +26,7 @@ export function ownParts(listing: string): readonly OwnPart[] {
     if (fields[0] !== "sec" && fields[0] !== "ssb") return []
     const next = lines.slice(i + 1).find((one) => one[0] === "fpr")
     const token = fields[14] ?? ""
+    const card = /^[0-9A-F]{6,}$/i.test(token) ? token : undefined
     return [
       {
         fingerprint: fingerprint(next?.[9] ?? ""),
@@ -32,7 +35,8 @@ export function ownParts(listing: string): readonly OwnPart[] {
         createdAt: new Date(Number(fields[5]) * 1000),
         signs: (fields[11] ?? "").includes("s"),
         encrypts: (fields[11] ?? "").includes("e"),
-        secret: token === "+" ? "agent" : /^[0-9A-F]{6,}$/i.test(token) ? "card" : "missing",
+        secret: token === "+" ? "agent" : card === undefined ? "missing" : "card",
+        card,
       } satisfies OwnPart,
     ]
   })

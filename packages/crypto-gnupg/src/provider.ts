@@ -67,6 +67,7 @@ export function gnupg(options: GnupgOptions): GnupgProvider {
     gpg,
     keyring: onKeyring(gpg, slots(1)),
     home,
+    hasCard: (serial, call) => agent.hasCard(serial, call),
     handles: handles(),
     certificates,
     clock: options.clock ?? systemClock(),

@@ -91,7 +91,9 @@ function sealed(work: Work, to: readonly Recipient[]): Promise<Uint8Array> {
         maxOutputBytes: 2 * plaintext.length + ENVELOPE_BYTES + to.length * SESSION_PACKET_BYTES,
       })
     const answer =
-      signer === undefined ? await call(undefined) : await withSecret(context, signer.held, { signal }, call)
+      signer === undefined
+        ? await call(undefined)
+        : await withSecret(context, signer.held, signer.part, { signal }, call)
     checkAnswer(answer, signer, to, files)
     return answer.output
   })

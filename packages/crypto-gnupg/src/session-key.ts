@@ -46,7 +46,7 @@ export async function sessionKeyOf(
       })
     const first = read(await attempt(held.passphrase), part)
     if (first !== "locked") return first
-    const asked = await askFor(context, held, options)
+    const asked = await askFor(context, held, part, options)
     return asked === undefined ? "locked" : read(await attempt(asked), part)
   })
 }

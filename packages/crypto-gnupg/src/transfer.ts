@@ -36,7 +36,7 @@ async function exportKey(
   const { signal } = options
   const { fingerprint } = held.certificate
   if (held.parts.some((part) => part.secret === "card")) throw unsupported("exporting a key that is on a card")
-  const answer = await withSecret(context, held, { signal }, (passphrase) =>
+  const answer = await withSecret(context, held, undefined, { signal }, (passphrase) =>
     context.keyring(
       { args: ["--export-secret-keys", "--", fingerprint], passphrase, signal },
       ({ output }) => output.length > 0,
@@ -68,7 +68,7 @@ async function readAgain(context: Context, held: Held, bytes: Uint8Array, { sign
   } catch (error) {
     if (!isAurochsError(error, "KEY_LOCKED")) throw error
   }
-  const passphrase = held.passphrase ?? (await askFor(context, held, { signal }))
+  const passphrase = held.passphrase ?? (await askFor(context, held, undefined, { signal }))
   if (passphrase === undefined) throw locked(held.certificate.fingerprint)
   return read(passphrase)
 }
