@@ -17,7 +17,9 @@ export type Figures = Readonly<Record<string, unknown>>
 /** docs/backends.md: every figure from the run. */
 export function page(findings: Findings, engines: readonly Engine[], figures: Figures | undefined): string {
   const order = engines.map(({ name }) => name)
-  const names = [...findings.cases.keys()].sort((a, b) => order.indexOf(a) - order.indexOf(b))
+  // Other versions than those of this machine come last.
+  const place = (name: string) => (order.includes(name) ? order.indexOf(name) : order.length)
+  const names = [...findings.cases.keys()].sort((a, b) => place(a) - place(b))
   return `${[
     "# OpenPGP engines",
     "",

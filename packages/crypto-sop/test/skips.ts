@@ -21,10 +21,28 @@ const malformed: Skips = {
   "A27: two texts inside one message, and text beside compressed text, are BAD_DATA": NO_KEY_NO_REASON,
 }
 
+const sqop: Skips = {
+  ...malformed,
+  "a one-pass signature without its signature, or a text before which it stands, is never valid": NO_KEY_NO_REASON,
+}
+
+const FORGED_AMONG_TWO = "it tells no session key of a message that has a forged signature beside a good one"
+
 const each: Readonly<Record<string, Skips>> = {
-  sqop: {
-    ...malformed,
-    "a one-pass signature without its signature, or a text before which it stands, is never valid": NO_KEY_NO_REASON,
+  sqop,
+  "newer sqop": sqop,
+  "newer gosop": {
+    ...sqop,
+    "A25: the text that is returned is the one the signatures were checked over": FORGED_AMONG_TWO,
+    "A26: two signatures, one over another text: each has its own verdict": FORGED_AMONG_TWO,
+    "R15 R16: with its session key each message has the same text and verdicts as with the secret key":
+      FORGED_AMONG_TWO,
+  },
+  "newer rsop": {
+    ...sqop,
+    "ZIP, ZLIB and BZIP2 are read within the limits": "it knows no BZIP2, and tells no session key then",
+    "A16: 48 MiB from 48 KiB, or from 300 bytes, are refused in bounded time": NO_KEY_NO_REASON,
+    "a secret key without its primary part still decrypts, and does not sign": "it reads no such key",
   },
   gosop: {
     "renew: the new end holds, the fingerprint stays, and old messages still count":
