@@ -52,7 +52,7 @@ describe("in Chromium", () => {
     if (found.missing !== undefined) skip(found.missing)
     const ran = results.filter(({ state }) => state === "passed").map(({ title }) => title)
     const of = (name: string) => ran.filter((title) => title.startsWith(`packages/${name}/`)).length
-    for (const name of ["core", "xml", "crypto-openpgpjs", "message"])
+    for (const name of ["core", "xml", "crypto", "crypto-openpgpjs", "message"])
       expect([name, of(name) > 20]).toEqual([name, true])
     expect(ran.filter((title) => title.includes("CryptoProvider: openpgpjs")).length).toBeGreaterThan(150)
   })

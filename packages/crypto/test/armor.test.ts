@@ -1,11 +1,9 @@
-import { readFileSync } from "node:fs"
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { armor, dearmor } from "../src/armor.ts"
-import { joined, readPackets, writePacket, writePackets } from "../src/packets.ts"
+import { joined, writePacket } from "../src/packets.ts"
 
 const utf8 = (text: string) => new TextEncoder().encode(text)
-const golden = (file: string) => new Uint8Array(readFileSync(new URL(`../../../vectors/${file}`, import.meta.url)))
 const kind = fc.constantFrom("MESSAGE", "PUBLIC KEY BLOCK", "PRIVATE KEY BLOCK", "SIGNATURE")
 const packet = fc.uint8Array({ maxLength: 400 }).map((body) => writePacket(2, body))
 
@@ -100,22 +98,5 @@ describe("armor", () => {
     )
     // Ten thousand beginnings, and one look for an end.
     expect(dearmor(utf8("-----BEGIN PGP MESSAGE-----\n".repeat(10_000)))).toBe("malformed")
-  })
-})
-
-describe("vectors/packets: armor", () => {
-  const certificate = golden("captures/keys/alice.pub.gpg")
-
-  it("GnuPG's armor is read, and written character by character, checksum included", () => {
-    const gnupg = golden("packets/alice-gnupg.asc")
-    expect(dearmor(gnupg, "PUBLIC KEY BLOCK")).toEqual(certificate)
-    expect(armor("PUBLIC KEY BLOCK", certificate)).toBe(new TextDecoder().decode(gnupg))
-  })
-
-  it("gosop's, with header lines, holds the same packets with other headers", () => {
-    const read = dearmor(golden("packets/alice-gosop.asc"))
-    const ours = readPackets(certificate, { maxPackets: 10 })
-    if (typeof read === "string" || typeof ours === "string") throw new Error("not read")
-    expect(read).toEqual(writePackets(ours))
   })
 })
