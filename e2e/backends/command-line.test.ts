@@ -1,10 +1,12 @@
-import { mkdir, readFile } from "node:fs/promises"
-import { join } from "node:path"
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises"
+import { delimiter, join } from "node:path"
+import { setTimeout as sleep } from "node:timers/promises"
 import { fileURLToPath } from "node:url"
+import { programOr } from "@aurochs/debian-programs"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { engines } from "../rig/engines.ts"
 import { removeFolder, temporaryFolder } from "../rig/folder.ts"
-import { run } from "../rig/processes.ts"
+import { run, start } from "../rig/processes.ts"
 
 const PROGRAM = fileURLToPath(new URL("../../apps/cli/dist/main.js", import.meta.url))
 const CAPTURES = fileURLToPath(new URL("../../vectors/captures", import.meta.url))
@@ -169,3 +171,79 @@ describe("aurochs backends", () => {
     await run("gpgconf", ["--homedir", gnupgHome, "--kill", "all"], { env: process.env })
   })
 })
+
+describe("a command that a signal ends while its engine works", () => {
+  it.for([
+    ["gnupg", "gpg", "SIGTERM", 143],
+    ["gnupg", "gpg", "SIGINT", 130],
+    ["sop:sqop", "sqop", "SIGTERM", 143],
+    ["sop:sqop", "sqop", "SIGHUP", 129],
+  ] as const)(
+    "%s leaves no secret key, no %s and no agent behind: %s",
+    async ([backend, program, signal, code], { skip }) => {
+      if (reasons[backend] !== undefined) return skip(reasons[backend])
+      const real = await programOr(program, program)
+      if (real.missing !== undefined) return skip(real.missing)
+      const folder = join(home, `${program}-${signal}`)
+      const [front, temporary, pids] = [join(folder, "bin"), join(folder, "tmp"), join(folder, "pids")]
+      for (const one of [front, temporary]) await mkdir(one, { recursive: true })
+      // Hangs at the message; what tries the program out first has no key but its own.
+      const hang = `case "$*" in *decrypt*) if [ -e '${folder}/tried' ] || [ ${program} = gpg ]; then echo $$ > '${pids}'; exec sleep 600; fi; : > '${folder}/tried';; esac`
+      await writeFile(join(front, program), `#!/bin/sh\n${hang}\nexec '${real.path}' "$@"\n`, { mode: 0o755 })
+      const env = {
+        ...process.env,
+        ...real.env,
+        PATH: [front, real.env.PATH ?? process.env.PATH].join(delimiter),
+        TMPDIR: temporary,
+        AUROCHS_HOME: join(home, "home"),
+        AUROCHS_PASSPHRASE: "",
+      }
+      const cert = join(CAPTURES, "keys", "alice.pub.gpg")
+      const args = [
+        "--backend",
+        backend,
+        "open",
+        "--as",
+        "bot@ox.test",
+        "--now",
+        "2026-11-23T02:14:40Z",
+        "--cert",
+        cert,
+      ]
+      const command = start(process.execPath, [PROGRAM, ...args], { env })
+      command.child.stdin?.end(await readFile(join(CAPTURES, "03-profanity-alice-to-bot.xml")))
+      const pid = Number(await eventually(() => readFile(pids, "utf8").catch(() => "")))
+      expect(await readdir(temporary)).not.toEqual([])
+      await command.stop(signal)
+      expect([await command.ended, await readdir(temporary)]).toEqual([code, []])
+      await eventually(async () => (isRunning(pid) ? "" : "gone"))
+      const agents = await run("ps", ["-eo", "args"])
+      expect(agents.stdout).not.toContain(temporary)
+    },
+  )
+})
+
+/** What is running with this in its arguments; nothing where the system has no /proc. */
+async function commandsThatName(text: string): Promise<string[]> {
+  const pids = (await readdir("/proc").catch(() => [])).filter((name) => /^\d+$/.test(name))
+  const commands = pids.map((pid) => readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => ""))
+  return (await Promise.all(commands)).filter((command) => command.includes(text))
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch {
+    return false
+  }
+}
+
+async function eventually(question: () => Promise<string>): Promise<string> {
+  for (let i = 0; i < 1_000; i++) {
+    const answer = (await question()).trim()
+    if (answer !== "") return answer
+    await sleep(20)
+  }
+  throw new Error("it did not happen")
+}

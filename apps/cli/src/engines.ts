@@ -1,3 +1,4 @@
+import { rmSync } from "node:fs"
 import { mkdtemp, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -97,6 +98,9 @@ async function openGnupg(options: GlobalOptions): Promise<Engine> {
     })
   }
   const homedir = await mkdtemp(join(tmpdir(), "aurochs-gnupg-"))
+  // Secret keys are in it: a command that is interrupted takes it away, too.
+  const remove = () => rmSync(homedir, { recursive: true, force: true })
+  process.on("exit", remove)
   // As slow as can be said: else the agent takes seconds to find out by itself.
   await writeFile(join(homedir, "gpg-agent.conf"), "s2k-count 65011712\n")
   const provider = gnupg({ homedir, certificates })
@@ -105,6 +109,7 @@ async function openGnupg(options: GlobalOptions): Promise<Engine> {
       await provider[Symbol.asyncDispose]()
     } finally {
       await rm(homedir, { recursive: true, force: true })
+      process.off("exit", remove)
     }
   })
 }

@@ -1,3 +1,5 @@
+import { readFileSync } from "node:fs"
+import { constants } from "node:os"
 import { isAurochsError } from "@aurochs/core"
 import yargs, { type Argv } from "yargs"
 import { type ExitCode, exitCodeHelp, exitCodeOf, exitCodes, UsageError } from "./exit-codes.ts"
@@ -19,9 +21,11 @@ export function setExitCode(code: ExitCode): void {
 
 /**
  * Runs a command line: `--help` with examples and exit codes, one clear line on standard error for a mistake, no stack
- * trace for anything the user can mend.
+ * trace for anything the user can mend. A signal ends it by way of the `exit` event, at which engines take away keys and
+ * programs that they had for one call; a command that has {@link stopSignal} ends in order.
  */
 export async function runCommandLine(line: CommandLine): Promise<void> {
+  exitOnSignals()
   // Output that nobody reads any more (`… | head`) is no error. The command ends in order: see stopSignal.
   let isUnread = false
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
@@ -59,6 +63,32 @@ export async function runCommandLine(line: CommandLine): Promise<void> {
 function endsUnread(error: unknown): boolean {
   if (isAurochsError(error, "ABORTED")) return true
   return error instanceof Error && "code" in error && (error.code === "EPIPE" || error.code === "ERR_STREAM_DESTROYED")
+}
+
+/** Signals that end a program, and whether it hears them where that cannot be found out. */
+const ENDING = { SIGHUP: false, SIGINT: true, SIGTERM: true } as const
+
+function exitOnSignals(): void {
+  const ignored = ignoredSignals()
+  for (const [name, isHeard] of Object.entries(ENDING) as [keyof typeof ENDING, boolean][]) {
+    const number = constants.signals[name]
+    // Listening to a signal that whoever started us has us ignore (`nohup`) would undo that.
+    if (ignored === undefined ? !isHeard : ((ignored >> BigInt(number - 1)) & 1n) === 1n) continue
+    process.on(name, () => {
+      // Whoever listens too decides alone.
+      if (process.listenerCount(name) === 1) process.exit(128 + number)
+    })
+  }
+}
+
+/** As a set of bits; undefined where the system does not tell. */
+function ignoredSignals(): bigint | undefined {
+  try {
+    const mask = /^SigIgn:\s*([0-9a-f]+)$/m.exec(readFileSync("/proc/self/status", "utf8"))?.[1]
+    return mask === undefined ? undefined : BigInt(`0x${mask}`)
+  } catch {
+    return undefined
+  }
 }
 
 /** One Ctrl-C may arrive twice, from the terminal and from the program that started this one; milliseconds. */

@@ -1,6 +1,8 @@
+import { execFileSync } from "node:child_process"
 import type { CallOptions } from "@aurochs/core"
 import { backend, configuration } from "./errors.ts"
 import { checkSocketFolder, prepareHome } from "./home.ts"
+import type { Leftovers } from "./leftovers.ts"
 import { type Command, run } from "./process.ts"
 import { environment, type Tools } from "./tools.ts"
 
@@ -25,20 +27,32 @@ export interface Agent {
 }
 
 const MAX_OUTPUT_BYTES = 65_536
+/** How long the end of this process may wait for the agent's. */
+const LAST_MS = 2_000
 
 /** @param home absolute path */
-export function agentOf(tools: Tools, home: string, timeoutMs: number): Agent {
+export function agentOf(tools: Tools, home: string, timeoutMs: number, left: Leftovers): Agent {
   const env = environment(home)
   let becoming: Promise<void> | undefined
-  let ours = false
+  /** Undefined unless the agent is ours: forgets that it has to end with this process. */
+  let forget: (() => void) | undefined
 
   const call = async (program: string, args: readonly string[], { signal }: CallOptions = {}) => {
-    const command: Command = { program, args, env, maxOutputBytes: MAX_OUTPUT_BYTES, timeoutMs, signal }
+    const command: Command = { program, args, env, maxOutputBytes: MAX_OUTPUT_BYTES, timeoutMs, left, signal }
     const { output } = await run(command)
     return new TextDecoder().decode(output)
   }
   const ask = (args: readonly string[]) =>
     call(tools.connect, ["--homedir", home, ...args, "GETINFO pid", "/bye"]).then((said) => /^D \d+/m.test(said))
+
+  const KILL = ["--homedir", home, "--no-autostart", "KILLAGENT", "/bye"]
+  const killNow = () => {
+    try {
+      execFileSync(tools.connect, KILL, { env, stdio: "ignore", timeout: LAST_MS })
+    } catch {
+      // The process is ending; there is nobody to tell.
+    }
+  }
 
   const start = async () => {
     await prepareHome(home)
@@ -48,7 +62,7 @@ export function agentOf(tools: Tools, home: string, timeoutMs: number): Agent {
     const folder = await call(tools.conf, ["--homedir", home, "--list-dirs", "socketdir"])
     checkSocketFolder(folder.trim() || home)
     if (await ask(["--no-autostart"])) return
-    ours = true
+    forget ??= left.add(killNow)
     const own = tools.agent === undefined ? [] : ["--agent-program", tools.agent]
     if (await ask(own)) return
     throw backend("gpg-agent cannot be started: is it installed? (Debian: gpg-agent)")
@@ -68,10 +82,11 @@ export function agentOf(tools: Tools, home: string, timeoutMs: number): Agent {
     },
     async stop() {
       await becoming?.catch(() => {})
-      if (!ours) return
-      ours = false
+      if (forget === undefined) return
+      forget()
+      forget = undefined
       becoming = undefined
-      await call(tools.connect, ["--homedir", home, "--no-autostart", "KILLAGENT", "/bye"])
+      await call(tools.connect, KILL)
     },
   }
 }

@@ -5,6 +5,7 @@ import { configuration } from "./errors.ts"
 import type { Gpg } from "./gpg.ts"
 import type { Handles } from "./handles.ts"
 import type { OnKeyring } from "./keyring.ts"
+import type { Leftovers } from "./leftovers.ts"
 
 /** A provider of certificates that can do what is needed of it. */
 export type Certificates = CryptoProvider & Required<Pick<CryptoProvider, "openWithSessionKey">>
@@ -21,6 +22,7 @@ export interface Context {
   /** Absolute path. */
   readonly home: string
   readonly hasCard: Agent["hasCard"]
+  readonly left: Leftovers
   readonly handles: Handles
   readonly certificates: Certificates
   readonly clock: Clock

@@ -1,6 +1,8 @@
+import { rmSync } from "node:fs"
 import { mkdtemp, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import type { Leftovers } from "./leftovers.ts"
 
 /** A private folder for the length of one call. Nothing secret is ever in it: gpg gets certificates by file. */
 export interface Folder {
@@ -9,8 +11,15 @@ export interface Folder {
 }
 
 /** Runs `work` with a private folder (0700, files 0600), which is removed whatever becomes of it. */
-export async function withFolder<T>(work: (folder: Folder) => Promise<T>): Promise<T> {
+export async function withFolder<T>(left: Leftovers, work: (folder: Folder) => Promise<T>): Promise<T> {
   const path = await mkdtemp(join(tmpdir(), "aurochs-gnupg-"))
+  const forget = left.add(() => {
+    try {
+      rmSync(path, { recursive: true, force: true })
+    } catch {
+      // The process is ending; there is nobody to tell.
+    }
+  })
   try {
     return await work({
       async file(name, bytes) {
@@ -21,5 +30,6 @@ export async function withFolder<T>(work: (folder: Folder) => Promise<T>): Promi
     })
   } finally {
     await rm(path, { recursive: true, force: true })
+    forget()
   }
 }

@@ -1,6 +1,7 @@
 import { aborted, type CallOptions, throwIfAborted } from "@aurochs/core"
 import type { Agent } from "./agent.ts"
 import { configuration } from "./errors.ts"
+import type { Leftovers } from "./leftovers.ts"
 import { fd, run } from "./process.ts"
 import type { Slots } from "./slots.ts"
 import { type StatusLine, statusLines } from "./status.ts"
@@ -65,7 +66,7 @@ const MAX_SECONDS = 2 ** 32 - 1
  *
  * @param home absolute path
  */
-export function gpgOn(tools: Tools, home: string, agent: Agent, lanes: Slots, timeoutMs: number): Gpg {
+export function gpgOn(tools: Tools, home: string, agent: Agent, lanes: Slots, timeoutMs: number, left: Leftovers): Gpg {
   const env = environment(home)
   return (task) =>
     lanes.use(task, async () => {
@@ -79,6 +80,7 @@ export function gpgOn(tools: Tools, home: string, agent: Agent, lanes: Slots, ti
         answer: task.answer,
         maxOutputBytes: task.maxOutputBytes ?? DEFAULT_MAX_OUTPUT_BYTES,
         timeoutMs,
+        left,
         signal: task.signal,
       })
       return { exitCode, output, status: statusLines(status) }

@@ -168,7 +168,7 @@ function withKeyring<T extends Pick<Task, "args" | "answer">>(
   task: (keyring: string) => T,
   after?: (keyring: string) => Promise<Answer>,
 ): Promise<Answer> {
-  return withFolder(async (folder) => {
+  return withFolder(context.left, async (folder) => {
     const keyring = await folder.file("keys.gpg", certificates)
     const answer = await withSecret(context, held, held.parts[0], { signal }, (passphrase) =>
       // Made anew for each attempt: it may hold what was to be answered.

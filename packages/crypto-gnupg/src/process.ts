@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process"
 import type { Readable, Writable } from "node:stream"
 import { type AurochsError, aborted, type CallOptions, throwIfAborted } from "@aurochs/core"
 import { backend } from "./errors.ts"
+import type { Leftovers } from "./leftovers.ts"
 
 /** File descriptors of a child, besides its standard ones. */
 export const fd = { status: 3, passphrase: 4, command: 5 } as const
@@ -19,6 +20,8 @@ export interface Command extends CallOptions {
   /** More than this on standard output ends the child. */
   readonly maxOutputBytes: number
   readonly timeoutMs: number
+  /** Where it is kept that the child has to end with this process. */
+  readonly left?: Leftovers | undefined
 }
 
 /** What came of a child that ended by itself. */
@@ -57,6 +60,7 @@ export async function run(command: Command): Promise<Ran> {
     child.kill("SIGTERM")
     killer ??= setTimeout(() => child.kill("SIGKILL"), GRACE_MS)
   }
+  const forget = command.left?.add(() => child.kill("SIGTERM"))
   const onAbort = () => stop(aborted(command.signal))
   const timer = setTimeout(() => stop(backend("gpg took too long")), command.timeoutMs)
   command.signal?.addEventListener("abort", onAbort, { once: true })
@@ -68,6 +72,7 @@ export async function run(command: Command): Promise<Ran> {
   } finally {
     clearTimeout(timer)
     clearTimeout(killer)
+    forget?.()
     command.signal?.removeEventListener("abort", onAbort)
   }
 }

@@ -8,6 +8,7 @@ import { generate } from "./generate.ts"
 import { gpgOn } from "./gpg.ts"
 import { handles } from "./handles.ts"
 import { onKeyring } from "./keyring.ts"
+import { leftovers } from "./leftovers.ts"
 import { lifecycle } from "./lifecycle.ts"
 import { open } from "./open.ts"
 import { seal } from "./seal.ts"
@@ -61,12 +62,14 @@ export function gnupg(options: GnupgOptions): GnupgProvider {
   if (!readsSessionKeys(certificates)) throw configuration("certificates", "it cannot open with a session key")
   const home = resolve(options.homedir)
   const tools = toolsOf(options.program ?? "gpg")
-  const agent = agentOf(tools, home, timeoutMs)
-  const gpg = gpgOn(tools, home, agent, slots(maxProcesses), timeoutMs)
+  const left = leftovers()
+  const agent = agentOf(tools, home, timeoutMs, left)
+  const gpg = gpgOn(tools, home, agent, slots(maxProcesses), timeoutMs, left)
   const context: Context = {
     gpg,
     keyring: onKeyring(gpg, slots(1)),
     home,
+    left,
     hasCard: (serial, call) => agent.hasCard(serial, call),
     handles: handles(),
     certificates,

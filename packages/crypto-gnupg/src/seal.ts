@@ -76,7 +76,7 @@ const SESSION_PACKET_BYTES = 4_096
 
 function sealed(work: Work, to: readonly Recipient[]): Promise<Uint8Array> {
   const { context, plaintext, now, signer, signal } = work
-  return withFolder(async (folder) => {
+  return withFolder(context.left, async (folder) => {
     // Without a signer an empty one: gpg then knows no key but those of the recipients.
     const keyring = await folder.file("keys.gpg", signer === undefined ? new Uint8Array() : keyringOf(signer))
     const files = await Promise.all(to.map((one, i) => folder.file(`${i}.pgp`, one.bytes)))

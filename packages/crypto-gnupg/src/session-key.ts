@@ -34,7 +34,7 @@ export async function sessionKeyOf(
   options: CallOptions,
 ): Promise<SessionKey | NoSessionKey> {
   const input = writePackets([{ tag: tag.publicKeySession, body: named(session.body, part.keyId) }, NOTHING])
-  return withFolder(async (folder) => {
+  return withFolder(context.left, async (folder) => {
     const keyring = await folder.file("keys.gpg", held.certificate.bytes)
     const attempt = (passphrase: Uint8Array | undefined) =>
       context.gpg({
