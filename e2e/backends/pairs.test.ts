@@ -53,3 +53,43 @@ describe("sealed by one engine, opened by another", () => {
 
   it.for(Object.entries(leftOut))("%s takes part", ([, reason], { skip }) => skip(reason))
 })
+
+describe("keys move between engines by export and import", () => {
+  const passphrase = new TextEncoder().encode("on the way")
+  const made = new Map<string, Promise<Uint8Array | undefined>>()
+
+  /** A key that an engine made, protected on its way; once for each engine. */
+  function madeBy(name: string, { provider }: TestEngine): Promise<Uint8Array | undefined> {
+    const exported = async () => {
+      const { key } = await provider.generate({ userId: "xmpp:mover@ox.test" })
+      return provider.secrets?.export(key, { passphrase })
+    }
+    const secret = made.get(name) ?? exported()
+    made.set(name, secret)
+    return secret
+  }
+
+  it.for(names.flatMap((maker) => names.filter((taker) => taker !== maker).map((taker) => ({ maker, taker }))))(
+    "made by $maker, used by $taker",
+    { timeout: 60_000 },
+    async ({ maker, taker }, { skip }) => {
+      const [from, to] = [opened.get(maker), opened.get(taker)]
+      if (from === undefined || to === undefined) return skip(missing.get(maker) ?? missing.get(taker) ?? "")
+      const secret = await madeBy(maker, from)
+      if (secret === undefined) throw new Error(`${maker} exports no keys`)
+      await expect(to.provider.importSecret(secret)).rejects.toMatchObject({ code: "KEY_LOCKED" })
+      const [key] = await to.provider.importSecret(secret, { passphrase })
+      if (key === undefined) throw new Error("no key")
+      // Another engine says whether it is the same key, and whether it does what it should.
+      const judge = openpgpjs()
+      const [own] = await judge.importSecret(secret, { passphrase })
+      expect(key.certificate.fingerprint).toBe(own?.certificate.fingerprint)
+      const sealed = await judge.encrypt(TEXT, { recipients: [key.certificate] })
+      expect((await to.provider.open(sealed, { decryptWith: [key], verifyWith: [] })).plaintext).toEqual(TEXT)
+      const signed = await to.provider.sign(TEXT, { signWith: key })
+      const { signatures } = await judge.open(signed, { decryptWith: [], verifyWith: [key.certificate] })
+      expect(signatures).toMatchObject([{ kind: "valid", certificate: key.certificate.fingerprint }])
+      await key[Symbol.asyncDispose]()
+    },
+  )
+})
