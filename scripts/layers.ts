@@ -49,6 +49,8 @@ export const confined: readonly Confined[] = [
     allowedIn: ["^packages/postgres-embedded/"],
   },
   { rule: "saxes-outside-xml", modules: ["saxes"], allowedIn: ["^packages/xml/"] },
+  { rule: "undici-outside-keys-http", modules: ["undici"], allowedIn: ["^packages/keys/src/http/"] },
+  { rule: "dns-packet-outside-keys-dns", modules: ["dns-packet"], allowedIn: ["^packages/keys/(src/dns|test)/"] },
 ]
 
 /** What a test may import although only the root declares it. */

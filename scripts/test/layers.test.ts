@@ -152,6 +152,21 @@ const planted: readonly Planted[] = [
     fault: /^database-outside-storage-postgres: apps\/echo\/src\/planted\.ts → /,
   },
   {
+    kind: "undici outside the one HTTP client of keys",
+    plant(tree) {
+      tree.write("packages/keys/src/planted.ts", 'import "undici"\n')
+    },
+    fault: /^undici-outside-keys-http: packages\/keys\/src\/planted\.ts → /,
+  },
+  {
+    kind: "dns-packet outside the DNS client of keys",
+    plant(tree) {
+      tree.declare("packages/message", "dns-packet")
+      tree.write("packages/message/src/planted.ts", 'import "dns-packet"\n')
+    },
+    fault: /^dns-packet-outside-keys-dns: packages\/message\/src\/planted\.ts → /,
+  },
+  {
     kind: "a package without a layer",
     plant(tree) {
       tree.write("packages/stray/package.json", '{ "name": "@aurochs/stray" }')

@@ -144,6 +144,21 @@ export const lifecycleCases: readonly Case<CryptoProvider>[] = [
     },
   },
   {
+    title: "R49: minimize as of a given time keeps the self-signature that counts then, not a later one",
+    async run(p) {
+      const lifecycle = lifecycleOf(p)
+      const key = await newKeyOf(p, DAY)
+      const later = new Date(NOW.getTime() + DAY / 2)
+      const renewed = await lifecycle.renew(key, { now: later, expiresInMs: 30 * DAY })
+      const end = async (now: Date) => {
+        const small = await p.minimize(renewed.certificate.bytes, { keepUserId: USER, now })
+        return (await p.inspect(small.bytes, { now: later })).expiresAt?.getTime() ?? 0
+      }
+      expect(await end(NOW)).toBeLessThan(NOW.getTime() + 2 * DAY)
+      expect(await end(later)).toBeGreaterThan(NOW.getTime() + 29 * DAY)
+    },
+  },
+  {
     title: "R49: a certification of another survives merge, whichever copy has it, and minimize drops it",
     async run(p) {
       const lifecycle = lifecycleOf(p)

@@ -1,4 +1,5 @@
 import { type CallOptions, type Certificate, throwIfAborted } from "@aurochs/core"
+import type { At } from "@aurochs/crypto"
 import { frame, tag } from "@aurochs/crypto/packets"
 import * as pgp from "openpgp"
 import { boundCertificate } from "./bounds.ts"
@@ -18,13 +19,14 @@ import { newest } from "./judge.ts"
 export async function minimize(
   context: Context,
   certificate: Uint8Array,
-  options: CallOptions & {
-    readonly keepUserId: string
-    readonly keepCertifiedBy?: readonly Certificate[] | undefined
-  },
+  options: CallOptions &
+    At & {
+      readonly keepUserId: string
+      readonly keepCertifiedBy?: readonly Certificate[] | undefined
+    },
 ): Promise<Certificate> {
   const key = await readCertificate(context, certificate, options)
-  const now = momentOf(context, undefined).getTime()
+  const now = momentOf(context, options).getTime()
   const user = key.users.find((one) => one.text === options.keepUserId && one.self.length > 0)
   if (user === undefined) throw badData("certificate", "it does not carry this User ID with a valid self-signature")
   const last = <T extends Held>(signatures: readonly T[]): T[] => {

@@ -43,16 +43,18 @@ export interface CryptoProvider {
    * (XEP-0373 §7.2).
    *
    * @param options.keepUserId verbatim
+   * @param options.now signatures from later than this are not the newest yet
    * @param options.keepCertifiedBy certifications by these certificates stay, as {@link CryptoProvider.certifiedBy}
    * counts them; an engine without that drops them, too
    * @throws {AurochsError} `BAD_DATA`, also if the User ID is not on it
    */
   minimize(
     certificate: Uint8Array,
-    options: CallOptions & {
-      readonly keepUserId: string
-      readonly keepCertifiedBy?: readonly Certificate[] | undefined
-    },
+    options: CallOptions &
+      At & {
+        readonly keepUserId: string
+        readonly keepCertifiedBy?: readonly Certificate[] | undefined
+      },
   ): Promise<Certificate>
   /**
    * The union of two copies of one certificate: newer self-signatures, revocations, subkeys. User IDs that the owner

@@ -133,6 +133,11 @@ export const certificates: readonly Planted[] = [
     plant: (good) => ({ minimize: (bytes) => copied(good, bytes) }),
   },
   {
+    how: "minimizes by its own clock",
+    caught: ["R49: minimize as of a given time keeps the self-signature that counts then, not a later one"],
+    plant: (good) => ({ minimize: (bytes, { now: _, ...options }) => good.minimize(bytes, options) }),
+  },
+  {
     how: "minimizes revocations away",
     caught: [
       "A23: merge and minimize keep what revokes a subkey, so that it still does not sign",

@@ -13,10 +13,11 @@ export async function announcedForm(
   own: readonly Certificate[],
 ): Promise<CertificateInfo> {
   const keepCertifiedBy = own.filter((one) => one.fingerprint !== certificate.fingerprint)
+  const at = { now: o.clock.now(), signal: o.signal }
   const small = await o.provider.minimize(certificate.bytes, {
+    ...at,
     keepUserId: userIdOf(o.account),
     keepCertifiedBy,
-    signal: o.signal,
   })
-  return o.provider.inspect(small.bytes, { now: o.clock.now(), signal: o.signal })
+  return o.provider.inspect(small.bytes, at)
 }

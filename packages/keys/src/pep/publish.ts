@@ -28,7 +28,11 @@ export async function announce(
     await announceAs(pep, certificate, options)
   } catch (error) {
     if (!isTooLarge(error)) throw error
-    const small = await pep.provider.minimize(certificate.bytes, { keepUserId, signal: options.signal })
+    const small = await pep.provider.minimize(certificate.bytes, {
+      keepUserId,
+      now: pep.clock.now(),
+      signal: options.signal,
+    })
     if (small.bytes.length >= certificate.bytes.length) throw error
     await announceAs(pep, small, options)
   }
