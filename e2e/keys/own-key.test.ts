@@ -5,6 +5,7 @@ import {
   announceOwnKey,
   checkOwnKey,
   forgetAnnounced,
+  loadOwnKeys,
   type OwnKeyOptions,
   ownKnownKeys,
   pepDirectory,
@@ -64,6 +65,24 @@ const thrownBy = (work: Promise<unknown>) =>
     () => undefined,
     (error: unknown) => error,
   )
+
+describe("which own key is in use", () => {
+  test("the newest by the time it was made, in whatever order they were saved: to seal at once, and at the start", async () => {
+    const t = setUp()
+    const [older, newer] = [one, await makeKey(provider, juliet, { now: new Date("2026-11-10T00:00:00Z") })]
+    await t.hold(newer, older)
+    putKeys(t.service, juliet, [newer.small, older.small])
+    const loaded = await loadOwnKeys(t.options)
+    expect(loaded.keys.map((key) => key.certificate.fingerprint)).toEqual([
+      older.info.fingerprint,
+      newer.info.fingerprint,
+    ])
+    expect(loaded.current?.certificate.fingerprint).toBe(newer.info.fingerprint)
+    await using own = await t.prepare()
+    expect(own.current.certificate.fingerprint).toBe(newer.info.fingerprint)
+    for (const key of loaded.keys) await key[Symbol.asyncDispose]()
+  })
+})
 
 describe("the first start", () => {
   test("a key is made, saved, then announced, and is the same after a restart (R53)", async () => {

@@ -37,16 +37,17 @@ const MADE = new Date("2026-11-01T00:00:00Z")
 export async function makeKey(
   provider: CryptoProvider,
   owner: BareJid,
-  o: { userId?: string; expiresInMs?: number } = {},
+  o: { userId?: string; expiresInMs?: number; now?: Date } = {},
 ): Promise<{ key: SecretKey; info: CertificateInfo; small: CertificateInfo }> {
   const userId = o.userId ?? `xmpp:${owner}`
   const spec = o.expiresInMs === undefined ? { userId } : { userId, expiresInMs: o.expiresInMs }
-  const { key } = await provider.generate(spec, { now: MADE })
-  const small = await provider.minimize(key.certificate.bytes, { keepUserId: userId })
+  const now = o.now ?? MADE
+  const { key } = await provider.generate(spec, { now })
+  const small = await provider.minimize(key.certificate.bytes, { keepUserId: userId, now })
   return {
     key,
-    info: await provider.inspect(key.certificate.bytes, { now: MADE }),
-    small: await provider.inspect(small.bytes, { now: MADE }),
+    info: await provider.inspect(key.certificate.bytes, { now }),
+    small: await provider.inspect(small.bytes, { now }),
   }
 }
 

@@ -1,4 +1,4 @@
-import { chmod, copyFile, mkdir, readdir, writeFile } from "node:fs/promises"
+import { chmod, copyFile, mkdir, readdir, rm, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { describeKeyDirectory } from "@aurochs/conformance"
 import { AurochsError, type BareJid, bareJid } from "@aurochs/core"
@@ -175,6 +175,25 @@ describe("nginx", () => {
     await expect(lookup(somebody(), open({ allowPrivate: [] }))).rejects.toMatchObject({
       details: { phase: "connect" },
     })
+  })
+})
+
+describe("the policy file (draft §4.5)", () => {
+  const policyFile = () => join(web.it.nginx.folderOf("direct.test"), ".well-known/openpgpkey/policy")
+
+  test("dane-only: the domain runs no directory, so what lies there is not found; other flags change nothing", async () => {
+    const owner = somebody("direct.test")
+    const { small } = await makeKey(provider, owner)
+    await serve(owner, small.bytes, "direct")
+    await writeFile(policyFile(), "# ours\nmailbox-only\nauth-submit\n")
+    expect(await lookup(owner)).toMatchObject([{ bytes: small.bytes }])
+    expect(await open().policy("direct.test")).toMatchObject({ mailboxOnly: true, authSubmit: true, daneOnly: false })
+    await writeFile(policyFile(), "dane-only\n")
+    expect(await lookup(owner)).toEqual([])
+    await writeFile(policyFile(), `<html>${"not found ".repeat(5_000)}</html>`)
+    expect(await lookup(owner)).toMatchObject([{ bytes: small.bytes }])
+    await rm(policyFile())
+    expect(await lookup(owner)).toMatchObject([{ bytes: small.bytes }])
   })
 })
 

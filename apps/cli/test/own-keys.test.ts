@@ -4,8 +4,9 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
-import { bareJid } from "@aurochs/core"
+import { bareJid, systemClock } from "@aurochs/core"
 import { openpgpjs } from "@aurochs/crypto-openpgpjs"
+import { loadOwnKeys } from "@aurochs/keys"
 import { fileStorage } from "@aurochs/storage"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { rememberAccount } from "../src/world.ts"
@@ -69,6 +70,10 @@ describe("which own key is used", { timeout: 30_000 }, () => {
     // Decrypted; the key that signed is not held there.
     expect(open("old only")).toMatchObject({ kind: "unverified", reason: "unknown-key" })
     expect(open("expired only")).toMatchObject({ kind: "rejected" })
+    // What `listen` is made of goes by the same rule.
+    await using storage = await fileStorage(join(folder, "many"))
+    const loaded = await loadOwnKeys({ account: ME, provider, ...storage, clock: systemClock() })
+    expect(loaded.current?.certificate.fingerprint).toBe(current.certificate.fingerprint)
     const file = join(folder, "exported.pgp")
     expect(cli("many", "", "key", "export", "--out", file).status).toBe(0)
     expect((await provider.inspect(await readFile(file))).fingerprint).toBe(current.certificate.fingerprint)

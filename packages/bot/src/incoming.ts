@@ -1,6 +1,7 @@
 import { type BareJid, type Delivery, isAurochsError, type Via } from "@aurochs/core"
 import { carriesMessage, type Incoming, openpgpBytesOf, peerOf, type Secure } from "@aurochs/message"
 import type { ArchiveEntry, ArchiveId, EntryVerdict } from "@aurochs/storage"
+import { boundedWarnings } from "./bounded-warnings.ts"
 import type { ContactKeys } from "./contact-keys.ts"
 import { handle, type Registry } from "./handlers.ts"
 import type { Lanes } from "./lanes.ts"
@@ -192,7 +193,7 @@ export function createIncomings(options: IncomingOptions): Incomings {
     const isSecure = verdict.outcome === "secure"
     const stranger = !isSecure && (await isStranger(task))
     if (!isSecure) await setVerdict(task.id, { ...verdict, stranger })
-    report(task, message)
+    report(task, message, stranger)
     if (message.kind === "secure") await again("trust", () => options.onSecure(message), ATTEMPTS)
     await runHandlers(task, message)
     mark(isSecure ? { ...verdict, stranger } : undefined)
@@ -215,7 +216,7 @@ export function createIncomings(options: IncomingOptions): Incomings {
     const { message } = opened
     const verdict = verdictOf(message)
     if (verdict.outcome === before.outcome && verdict.reason === before.reason) return
-    report(task, message)
+    report(task, message, before.stranger)
     if (message.kind === "secure") await again("trust", () => options.onSecure(message), ATTEMPTS)
     await runHandlers(task, message)
     await setVerdict(task.id, { ...verdict, stranger: verdict.outcome === "secure" ? false : before.stranger })
@@ -242,11 +243,14 @@ export function createIncomings(options: IncomingOptions): Incomings {
     return true
   }
 
-  const report = (task: IncomingTask, message: Incoming) => {
+  const warn = boundedWarnings(log, clock, "more messages that are not secure", stop)
+  /** Strangers have a bound of their own: they hide nobody else's. */
+  const warnOfStranger = boundedWarnings(log, clock, "more messages of strangers that are not secure", stop)
+  const report = (task: IncomingTask, message: Incoming, stranger: boolean | undefined) => {
     const { outcome, reason } = verdictOf(message)
     const about = { archiveId: task.id, peer: task.peer, via: task.delivery.via, reason }
     if (outcome === "secure") log.debug("message secure", about)
-    else log.warn(`message ${outcome}`, about)
+    else (stranger ? warnOfStranger : warn)(`message ${outcome}`, about)
   }
 
   const store = async ({ delivery, peer, direction, storedAt }: Arrived) => {

@@ -120,6 +120,28 @@ describe("A30: nothing that fails is answered", () => {
   })
 })
 
+describe("A31: what strangers can write into the log", () => {
+  test("of many messages that are not secure ten a minute are warnings, then their number; others have their own ten", async () => {
+    const clock = testClock()
+    const { juliet, bot } = await setUp({ clock })
+    await juliet.say(botJid, bot.certificate, "good")
+    await quiet(bot, 1)
+    const plain = (name: string, id: string) =>
+      element("message", namespaces.client, { from: `${name}@example.org`, to: botJid, id, type: "chat" }, [
+        element("body", namespaces.client, {}, ["in the clear"]),
+      ])
+    for (let i = 0; i < 40; i++) world.account(botJid).deliver(plain("mallory", `m${i}`))
+    await quiet(bot, 41)
+    world.account(botJid).deliver(plain("juliet", "j"))
+    await quiet(bot, 42)
+    const warned = () => bot.log.lines.filter(({ level }) => level === "warn")
+    const of = (peer: string) => warned().filter(({ fields }) => fields?.peer === `${peer}@example.org`)
+    expect([of("mallory").length, of("juliet").length]).toEqual([10, 1])
+    await clock.advance(60_000)
+    await eventually(() => expect(warned().map(({ fields }) => fields?.more)).toContain(30))
+  })
+})
+
 describe("copies and replays", () => {
   test("A2: the same stanza again, live or from the archive, is one message", async () => {
     const { juliet, bot } = await setUp()

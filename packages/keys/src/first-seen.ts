@@ -34,28 +34,38 @@ interface Place {
 
 const stateKey = ({ account, owner }: Place) => `keys/list/${account}/${owner}`
 
-/** The gaps of the first list that are still open. Without a state store none are known. */
-export async function openGaps(place: Place, options: CallOptions): Promise<string[]> {
-  if (place.state === undefined) return []
-  return strings(field(await readState(place.state, stateKey(place), options), "gaps"))
+/** What is remembered of the reading before. */
+export interface ReadBefore {
+  /** The gaps of the first list that are still open. */
+  readonly gaps: readonly string[]
+  /** What the audit log was told of that reading: what has not changed is not told again. */
+  readonly told: readonly string[]
+}
+
+/** Without a state store nothing is known. */
+export async function readBefore(place: Place, options: CallOptions): Promise<ReadBefore> {
+  if (place.state === undefined) return { gaps: [], told: [] }
+  const value = await readState(place.state, stateKey(place), options)
+  return { gaps: strings(field(value, "gaps")), told: strings(field(value, "told")) }
 }
 
 /**
  * Remembers that a list was read completely, and the gaps of the first one: those that are filled or no longer listed
  * are forgotten.
  *
- * @param isFirst nothing was known of this owner before
+ * @param o.isFirst nothing was known of this owner before
+ * @param o.told what of it is in the audit log, if it says the same next time
  */
 export async function rememberReading(
   place: Place,
   reading: Reading,
-  o: { readonly isFirst: boolean; readonly readAt: Date } & CallOptions,
+  o: { readonly isFirst: boolean; readonly readAt: Date; readonly told: readonly string[] } & CallOptions,
 ): Promise<void> {
   if (place.state === undefined) return
   const change = (before: unknown) => {
     const open = o.isFirst ? [...reading.gaps.keys()] : strings(field(before, "gaps"))
     const gaps = open.filter((one) => reading.gaps.has(one))
-    return { readAt: o.readAt.toISOString(), gaps }
+    return { readAt: o.readAt.toISOString(), gaps, told: o.told }
   }
   await changeState(place.state, stateKey(place), change, { signal: o.signal })
 }

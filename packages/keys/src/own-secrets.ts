@@ -19,7 +19,8 @@ export interface OwnSecretsOptions extends CallOptions {
 }
 
 /**
- * Every secret key of this account, oldest first; of several copies of one the newest. The caller disposes them.
+ * Every secret key of this account, by the time it was made, oldest first, in whatever order they were saved: whoever
+ * wants the newest takes the last one. Of several copies of one the one saved last. The caller disposes them.
  *
  * @throws {AurochsError} `KEY_LOCKED`, `CANNOT_DECRYPT` (`bad-passphrase`), `BAD_DATA`, `STORAGE`
  */
@@ -33,7 +34,12 @@ export async function loadSecrets(o: OwnSecretsOptions, passphrase: Passphrase):
         keys.set(key.certificate.fingerprint, key)
       }
     }
-    return [...keys.values()]
+    const made = new Map<Fingerprint, number>()
+    for (const [fingerprint, key] of keys) {
+      const { createdAt } = await o.provider.inspect(key.certificate.bytes, { now: o.clock.now(), signal: o.signal })
+      made.set(fingerprint, createdAt.getTime())
+    }
+    return [...keys].toSorted(([a], [b]) => (made.get(a) ?? 0) - (made.get(b) ?? 0)).map(([, key]) => key)
   } catch (error) {
     await disposeAll([...keys.values()])
     throw error

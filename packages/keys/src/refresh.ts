@@ -10,7 +10,7 @@ import type { CryptoProvider } from "@aurochs/crypto"
 import type { AuditLog, KeyStore, StateStore } from "@aurochs/storage"
 import { collect, equalBytes } from "./collect.ts"
 import type { KeyDirectory, Missing } from "./directory.ts"
-import { isCounted, openGaps, rememberReading, type Stamp, stampFor } from "./first-seen.ts"
+import { isCounted, readBefore, rememberReading, type Stamp, stampFor } from "./first-seen.ts"
 import { announcedIn, type ReadKey, readDirectory, tryInspect } from "./reading.ts"
 import { findUserId } from "./user-id.ts"
 
@@ -90,7 +90,8 @@ export async function refreshKeys(o: RefreshOptions): Promise<Refreshed> {
   const readAt = o.clock.now()
   const stored = await collect(o.keys.keysOf(o.owner, call))
   const byPrint = new Map(stored.map((key) => [key.fingerprint, key]))
-  const stamp = stampFor(stored, await openGaps(o, call), readAt)
+  const { gaps: openGaps, told: toldBefore } = await readBefore(o, call)
+  const stamp = stampFor(stored, openGaps, readAt)
   const changed: KeyChange[] = []
   const note = (kind: KeyChange["kind"], fingerprint: Fingerprint, because?: string) =>
     changed.push({ kind, owner: o.owner, fingerprint, because })
@@ -136,9 +137,9 @@ export async function refreshKeys(o: RefreshOptions): Promise<Refreshed> {
   }
 
   // The log first: after a crash in between a line twice is better than a key without one.
-  await writeAudit(o, changed, reading.unreadable, readAt)
+  const told = await writeAudit(o, changed, reading.unreadable, readAt, toldBefore)
   // The gaps before the keys: a crash in between must not leave a first list that has forgotten its gaps.
-  await rememberReading(o, reading, { isFirst: !stored.some(isCounted), readAt, signal: o.signal })
+  await rememberReading(o, reading, { isFirst: !stored.some(isCounted), readAt, told, signal: o.signal })
   for (const key of puts) await o.keys.put(key, call)
   const missing = [...reading.gaps].flatMap(([print, because]) =>
     byPrint.has(print) ? [] : [{ missing: print, because }],
@@ -217,18 +218,35 @@ async function isNewlyRevoked(
   return before === undefined || (await tryInspect(before.bytes, at))?.revokedAt === undefined
 }
 
-async function writeAudit(o: RefreshOptions, changed: readonly KeyChange[], unreadable: number, at: Date) {
-  if (o.audit === undefined) return
+/**
+ * Gaps, and certificates that cannot be read, stay for many readings: they are written when they are new.
+ *
+ * @returns what the next reading need not write again
+ */
+async function writeAudit(
+  o: RefreshOptions,
+  changed: readonly KeyChange[],
+  unreadable: number,
+  at: Date,
+  toldBefore: readonly string[],
+): Promise<readonly string[]> {
   const base = { at, account: o.account, subject: o.owner }
   const source = o.directory.name
-  let gaps = 0
+  const told: string[] = []
+  const isTold = (line: string) => {
+    told.push(line)
+    return toldBefore.includes(line)
+  }
   for (const { kind, fingerprint, because } of changed) {
-    if (kind === "key-missing" && ++gaps > MAX_AUDITED_GAPS) continue
+    if (kind === "key-missing") {
+      if (told.length >= MAX_AUDITED_GAPS || isTold(`${fingerprint} ${because ?? ""}`)) continue
+    }
     const detail = because === undefined ? { source } : { source, because }
-    await o.audit.append({ ...base, kind, fingerprint, detail }, { signal: o.signal })
+    await o.audit?.append({ ...base, kind, fingerprint, detail }, { signal: o.signal })
   }
-  if (unreadable > 0) {
+  if (unreadable > 0 && !isTold(`unreadable ${unreadable}`)) {
     const detail = { source, count: String(unreadable) }
-    await o.audit.append({ ...base, kind: "key-unreadable", detail }, { signal: o.signal })
+    await o.audit?.append({ ...base, kind: "key-unreadable", detail }, { signal: o.signal })
   }
+  return told
 }

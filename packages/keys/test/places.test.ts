@@ -35,11 +35,12 @@ describe("Web Key Directory", () => {
     const text = "# comment\nmailbox-only\r\nprotocol-version: 19\nsubmission-address: keys@example.org\nnew-thing\n"
     expect(readPolicy(text)).toEqual({
       mailboxOnly: true,
+      authSubmit: false,
       daneOnly: false,
       protocolVersion: 19,
       submissionAddress: "keys@example.org",
     })
-    expect(readPolicy("")).toEqual({ mailboxOnly: false, daneOnly: false })
+    expect(readPolicy("")).toEqual({ mailboxOnly: false, authSubmit: false, daneOnly: false })
     expect(readPolicy("dane-only").daneOnly).toBe(true)
   })
 })

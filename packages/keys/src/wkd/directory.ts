@@ -33,6 +33,9 @@ const MAX_POLICY_BYTES = 16_384
  * The advanced method is used where the name `openpgpkey.DOMAIN` exists, the direct one only where it does not: a server
  * that is down or a broken certificate is an error, never a reason to ask elsewhere (draft §3.1).
  *
+ * A domain whose policy file says `dane-only` has no directory (draft §4.5): nothing is found there. The other flags are
+ * for those who send a key to the directory, which nothing here does.
+ *
  * @throws {AurochsError} `CONFIGURATION`
  */
 export function wkdDirectory(o: WkdOptions = {}): WkdDirectory {
@@ -63,13 +66,30 @@ async function* lookup(
 ): AsyncGenerator<Found | Missing> {
   const place = await placeOf(wkd, wkdAddress(owner))
   const answer = await wkd.http({ url: place.key, maxBytes: wkd.maxBytes }, options)
-  if (answer === undefined) return
+  if (answer === undefined || (await isDaneOnly(wkd, place, options))) return
   const provenance = { source: SOURCE, binds: "https-domain", expiresInMs: answer.expiresInMs } as const
   yield* foundIn(answer.bytes, owner, provenance, (one) => fingerprint === undefined || one.fingerprint === fingerprint)
 }
 
+/**
+ * Does the domain say that it runs no Web Key Directory, but puts its keys into the DNS (draft §4.5)? Then what lies
+ * where keys would be is not its word. Asked only where something lies there.
+ */
+async function isDaneOnly(wkd: Wkd, place: WkdAddress["advanced"], options: CallOptions): Promise<boolean> {
+  try {
+    return (await policyAt(wkd, place, options))?.daneOnly === true
+  } catch (error) {
+    // Too long for a policy: a page that the server gives for whatever it does not have.
+    if (isAurochsError(error, "BAD_DATA")) return false
+    throw error
+  }
+}
+
 async function policyOf(wkd: Wkd, address: WkdAddress, options: CallOptions = {}): Promise<WkdPolicy | undefined> {
-  const place = await placeOf(wkd, address)
+  return policyAt(wkd, await placeOf(wkd, address), options)
+}
+
+async function policyAt(wkd: Wkd, place: WkdAddress["advanced"], options: CallOptions): Promise<WkdPolicy | undefined> {
   const answer = await wkd.http({ url: place.policy, maxBytes: MAX_POLICY_BYTES }, options)
   return answer && readPolicy(new TextDecoder().decode(answer.bytes))
 }

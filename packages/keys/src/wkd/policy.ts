@@ -1,8 +1,10 @@
 /** What a domain says of its Web Key Directory (draft-koch-openpgp-webkey-service §4.5). */
 export interface WkdPolicy {
-  /** Only the address itself may stand in a User ID. */
+  /** Only the address itself may stand in a User ID of a key that is sent there. */
   readonly mailboxOnly: boolean
-  /** There is no Web Key Directory: the keys are in the DNS. */
+  /** A key that is sent over an authenticated connection is published without a question. */
+  readonly authSubmit: boolean
+  /** There is no Web Key Directory: the keys are in the DNS. The one flag that is of use when looking up. */
   readonly daneOnly: boolean
   readonly protocolVersion?: number | undefined
   readonly submissionAddress?: string | undefined
@@ -19,6 +21,7 @@ export function readPolicy(text: string): WkdPolicy {
   const version = value("protocol-version")
   return {
     mailboxOnly: lines.includes("mailbox-only"),
+    authSubmit: lines.includes("auth-submit"),
     daneOnly: lines.includes("dane-only"),
     protocolVersion: version !== undefined && /^[0-9]{1,4}$/.test(version) ? Number(version) : undefined,
     submissionAddress: value("submission-address"),
