@@ -1,4 +1,3 @@
-import { isIP } from "node:net"
 import { UsageError } from "@aurochs/cli-kit"
 import { type Clock, isAurochsError, type Transport } from "@aurochs/core"
 import type { CryptoProvider } from "@aurochs/crypto"
@@ -10,11 +9,12 @@ import {
   pepDirectory,
   type TrustPolicy,
 } from "@aurochs/keys"
+import type { OtherSourceName, SourceSettings } from "@aurochs/keys/sources"
 import type { Argv } from "yargs"
 
 /** Where certificates can be looked up. */
-export const SOURCES = ["pep", "wkd", "dns", "hkp", "vks"] as const
-export type SourceName = (typeof SOURCES)[number]
+export const SOURCES: readonly SourceName[] = ["pep", "wkd", "dns", "hkp", "vks"]
+export type SourceName = "pep" | OtherSourceName
 
 /** Options of commands that ask other sources than the account's own server. */
 export interface SourceOptions {
@@ -78,40 +78,28 @@ export async function openSource(
     readonly upload?: boolean | undefined
   },
 ): Promise<KeyDirectory> {
-  const http = { allowPrivate: options.allowPrivate, resolve: resolveWith(options.connectTo ?? []), clock: o.clock }
+  if (name === "pep") {
+    if (o.transport === undefined) throw new UsageError("--via pep needs an account.")
+    return pepDirectory({ transport: o.transport, provider: o.provider, clock: o.clock })
+  }
+  const { allowPrivate, connectTo, dnsServer, keyserver, vksServer, trustAd } = options
+  const places = { allowPrivate, connectTo }
+  const settings: Readonly<Record<OtherSourceName, SourceSettings>> = {
+    wkd: { source: "wkd", ...places },
+    dns: { source: "dns", ...places, resolvers: dnsServer, trustAd },
+    hkp: { source: "hkp", ...places, server: keyserver, upload: o.upload },
+    vks: { source: "vks", ...places, server: vksServer, upload: o.upload },
+  }
+  if (name === "hkp" && keyserver === undefined) {
+    throw new UsageError("--via hkp: say which with --keyserver https://HOST.")
+  }
+  const { openSource: open } = await import("@aurochs/keys/sources")
   try {
-    if (name === "wkd") return (await import("@aurochs/keys/wkd")).wkdDirectory(http)
-    if (name === "dns")
-      return (await import("@aurochs/keys/dns")).dnsDirectory({ servers: options.dnsServer, trustAd: options.trustAd })
-    if (name === "vks")
-      return (await import("@aurochs/keys/vks")).vksDirectory({ ...http, server: options.vksServer, upload: o.upload })
-    if (name === "hkp") {
-      if (options.keyserver === undefined) throw new UsageError("--via hkp: say which with --keyserver https://HOST.")
-      return (await import("@aurochs/keys/hkp")).hkpDirectory({ ...http, server: options.keyserver, upload: o.upload })
-    }
+    return await open(settings[name], { clock: o.clock })
   } catch (error) {
     if (isAurochsError(error, "CONFIGURATION")) throw new UsageError(`--via ${name}: ${error.message}.`)
     throw error
   }
-  if (o.transport === undefined) throw new UsageError("--via pep needs an account.")
-  return pepDirectory({ transport: o.transport, provider: o.provider, clock: o.clock })
-}
-
-/** Hosts that are reached elsewhere; the others as the system says. */
-function resolveWith(entries: readonly string[]) {
-  if (entries.length === 0) return undefined
-  const places = new Map(entries.map(readEntry))
-  return async (host: string) => {
-    const place = places.get(host)
-    return place && [place]
-  }
-}
-
-function readEntry(entry: string): [string, { address: string; port?: number }] {
-  const [, name = "", six, four, port] = /^([^=]+)=(?:\[([^\]]+)\]|([^:]+))(?::([0-9]{1,5}))?$/.exec(entry) ?? []
-  const address = six ?? four ?? ""
-  if (isIP(address) === 0) throw new UsageError(`--connect-to ${entry}: NAME=ADDRESS[:PORT] is needed.`)
-  return [name.toLowerCase(), port === undefined ? { address } : { address, port: Number(port) }]
 }
 
 const BINDING: Readonly<Record<string, BindingSource>> = { wkd: "https-domain", dns: "dnssec" }

@@ -1,6 +1,6 @@
 import type { BareJid, CallOptions, Clock, Fingerprint, KnownKey, Outcome, Random, Transport } from "@aurochs/core"
 import type { CryptoProvider } from "@aurochs/crypto"
-import type { KeyDirectory, Rotated, TrustPolicy } from "@aurochs/keys"
+import type { KeyDirectory, OtherSource, Rotated, TrustPolicy } from "@aurochs/keys"
 import type { OutboxId, Storage } from "@aurochs/storage"
 import type { Allow } from "./allow.ts"
 import type {
@@ -24,6 +24,13 @@ export interface BotOptions {
   readonly storage: Storage | Promise<Storage>
   /** Where keys are looked up and announced; the accounts' own PEP nodes by default (XEP-0373 §4). */
   readonly directory?: KeyDirectory | undefined
+  /**
+   * Other sources of keys, none by default: each tells a third party whom the bot talks to. What that means is in the
+   * `notice` of each, and in the log when the bot starts. One is asked only for newer copies of keys that are known
+   * (revocation, expiry, subkeys), unless `mayBind` lets it name the keys of owners who announce none. One that takes
+   * uploads (`upload`) is sent the bot's own key, each new one, and their revocations: for ever.
+   */
+  readonly sources?: readonly OtherSource[] | undefined
   /** Which keys are used; `blindBeforeVerification()` by default. For one's own account it is always `pinned`. */
   readonly trust?: TrustPolicy | ((peer: BareJid) => TrustPolicy) | undefined
   /** `create` (default): make and announce a key if the account has none anywhere. `require`: refuse to start then. */

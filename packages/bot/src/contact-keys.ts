@@ -18,6 +18,8 @@ import {
   type Refreshed,
   refreshKeys,
 } from "@aurochs/keys"
+import { createElsewhere, type Elsewhere } from "./elsewhere.ts"
+import { createFollowing } from "./following.ts"
 import { type OwnKeys, ownCertificates } from "./own-keys.ts"
 import { audit, type Parts } from "./parts.ts"
 import { describeError } from "./retrying.ts"
@@ -78,6 +80,8 @@ export function contactKeys(
   stop: AbortSignal,
 ): ContactKeys {
   const { account, storage, directory, provider, clock, log } = parts
+  const elsewhere = createElsewhere(parts)
+  const follow = createFollowing(parts, stop)
   const remembered = new Map<BareJid, Remembered>()
   const named = new Map<BareJid, string>()
   /** Whose keys are read when the bound is over. */
@@ -109,7 +113,7 @@ export function contactKeys(
 
   const readNow = async (owner: BareJid, options?: CallOptions) => {
     const before = remembered.get(owner)
-    const result = await refreshKeys({
+    const announced = await refreshKeys({
       owner,
       directory,
       keys: storage.keys,
@@ -120,6 +124,13 @@ export function contactKeys(
       state: storage.state,
       signal: options?.signal,
     })
+    if (announced.known.some((key) => key.announced)) follow(owner)
+    const others = await elsewhere.read(owner, options)
+    const result: Refreshed = {
+      ...announced,
+      known: others.known ?? announced.known,
+      changed: [...announced.changed, ...others.changed],
+    }
     const now = clock.now().getTime()
     remember(owner, {
       readAt: now,
@@ -262,7 +273,7 @@ export function contactKeys(
         nothingEver:
           parts.encryption === "opportunistic" &&
           unreachable === undefined &&
-          (await hasNothing(parts, owner, await known(owner, options), options)),
+          (await hasNothing(parts, elsewhere, owner, await known(owner, options), options)),
       }
     },
   }
@@ -284,6 +295,7 @@ function reasonOf(leftOut: readonly LeftOut[], unreachable: string | undefined):
 /** No key was ever known, and the directory answers, asked once more, with nothing at all: not even a gap. */
 async function hasNothing(
   parts: Parts,
+  elsewhere: Elsewhere,
   owner: BareJid,
   known: readonly KnownKey[],
   options?: CallOptions,
@@ -291,7 +303,7 @@ async function hasNothing(
   if (known.length > 0) return false
   try {
     for await (const _ of parts.directory.lookup({ owner }, options)) return false
-    return true
+    return await elsewhere.haveNothing(owner, options)
   } catch (error) {
     throwIfAborted(options)
     parts.log.warn("keys could not be read", { owner, ...describeError(error) })

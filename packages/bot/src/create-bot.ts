@@ -1,13 +1,14 @@
 import { AurochsError, bareJid, cryptoRandom, systemClock } from "@aurochs/core"
-import { authenticatedKeys, pepDirectory } from "@aurochs/keys"
+import { authenticatedKeys, type KeyDirectory, type OtherSource, pepDirectory } from "@aurochs/keys"
 import type { OutboxId, Storage } from "@aurochs/storage"
 import { createBell } from "./bell.ts"
 import type { Bot, BotOptions, BotStatus, CommandOptions, OutgoingText } from "./bot.ts"
 import type { Context, Handler } from "./context.ts"
+import { checkedSources } from "./elsewhere.ts"
 import { addCommand, createRegistry } from "./handlers.ts"
 import type { KeyEvent, KeyEventHandler } from "./key-event.ts"
 import { createLink } from "./link.ts"
-import { consoleLogger } from "./logger.ts"
+import { consoleLogger, type Logger } from "./logger.ts"
 import type { AnyMiddleware } from "./middleware.ts"
 import { createOutboxBell } from "./outbox-bell.ts"
 import { createOutboxKey } from "./outbox-key.ts"
@@ -15,7 +16,7 @@ import { createOutgoing } from "./outgoing.ts"
 import { ownKeyKeeper } from "./own-key.ts"
 import type { OwnKeys } from "./own-keys.ts"
 import { createOwnWords } from "./own-words.ts"
-import { type Parts, trustForPeer } from "./parts.ts"
+import { type Parts, trustForPeer, trustForSources } from "./parts.ts"
 import { recentKeys } from "./recent-keys.ts"
 import { describeError } from "./retrying.ts"
 import { runBot } from "./run.ts"
@@ -34,6 +35,7 @@ export function createBot(options: BotOptions): Bot<Context> {
   const log = options.log ?? consoleLogger()
   const clock = options.clock ?? systemClock()
   const { transport, provider } = options
+  const sources = checkedSources(options.sources)
   const outboxBell = createOutboxBell()
   const words = createOwnWords()
   const ownBell = createBell()
@@ -60,7 +62,8 @@ export function createBot(options: BotOptions): Bot<Context> {
         trusted,
         outboxKey: createOutboxKey(sealedWith(storage)),
         directory: options.directory ?? pepDirectory({ transport, provider, clock }),
-        trustFor: trustForPeer(options.trust),
+        sources,
+        trustFor: trustForSources(trustForPeer(options.trust), sources),
         encryption: options.encryption ?? "require",
         log,
         clock,
@@ -161,8 +164,7 @@ export function createBot(options: BotOptions): Bot<Context> {
       if (isStarted) throw new AurochsError("CONFIGURATION", "a bot runs once; make another one", { field: "run" })
       isStarted = true
       try {
-        const { notice } = (await parts()).directory
-        if (notice !== undefined) log.warn("contacts are looked up elsewhere too", { notice })
+        tellNotices(log, (await parts()).directory, sources)
         await runBot({
           parts: await parts(),
           keeper,
@@ -198,6 +200,15 @@ export function createBot(options: BotOptions): Bot<Context> {
     status,
   }
   return bot
+}
+
+/** What was switched on is said each time, loudly: what it tells to whom, and what cannot be taken back. */
+function tellNotices(log: Logger, own: KeyDirectory, sources: readonly OtherSource[]): void {
+  if (own.notice !== undefined) log.warn("contacts are looked up elsewhere too", { notice: own.notice })
+  for (const { directory, mayBind } of sources) {
+    const does = { mayBind: mayBind ?? false, uploads: directory.publish !== undefined }
+    log.warn("contacts are looked up elsewhere too", { source: directory.name, ...does, notice: directory.notice })
+  }
 }
 
 function checkedPrefix(prefix: string): string {

@@ -7,6 +7,7 @@ import {
   prepareOwnKey,
   type Rotated,
   rotateKey,
+  uploadOwnKeys,
 } from "@aurochs/keys"
 import type { Bell } from "./bell.ts"
 import type { BotOptions } from "./bot.ts"
@@ -19,6 +20,8 @@ import { describeError } from "./retrying.ts"
 const RETRY_MS = 30_000
 /** The own list is looked at this often without being told. */
 const CHECK_MS = 3_600_000
+/** A key server that did not take the own key is asked again after this. */
+const UPLOAD_RETRY_MS = 600_000
 
 /** Looks after the account's own key. */
 export interface OwnKeyKeeper {
@@ -62,9 +65,11 @@ export function ownKeyKeeper(
   }
 
   const life = async (call?: CallOptions): Promise<LifeOptions> => {
-    const { account, provider, storage, directory, clock } = await parts()
+    const { account, provider, storage, directory, sources, clock } = await parts()
     const { secrets, state, audit } = storage
-    return { account, provider, secrets, state, audit, directory, clock, passphrase: askOnce, signal: call?.signal }
+    const alsoTo = sources.map((source) => source.directory).filter(({ publish }) => publish !== undefined)
+    const place = { account, provider, secrets, state, audit, directory, alsoTo, clock }
+    return { ...place, passphrase: askOnce, signal: call?.signal }
   }
 
   const load = async (): Promise<OwnKeys | undefined> => {
@@ -108,6 +113,19 @@ export function ownKeyKeeper(
     return true
   }
 
+  /** What the key servers that take uploads do not have yet. Is everything there? */
+  const upload = async (call?: CallOptions): Promise<boolean> => {
+    if (ready === undefined) return true
+    const { log } = await parts()
+    const { current, all: keys } = ready
+    const published = await uploadOwnKeys({ ...(await life(call)), keys, current: current.certificate.fingerprint })
+    for (const { source, failed } of published) {
+      if (failed === undefined) log.info("the own key was sent to a key server", { source })
+      else log.warn("a key server did not take the own key; it is sent again later", { source, failed })
+    }
+    return published.every(({ failed }) => failed === undefined)
+  }
+
   return {
     get current() {
       return ready
@@ -149,12 +167,18 @@ export function ownKeyKeeper(
 
     async watch(bell, call) {
       const { clock, log } = await parts()
-      let waitMs = CHECK_MS
+      let waitMs = 0
       while (!call?.signal?.aborted) {
-        await bell.wait(waitMs, clock, call)
+        // At once the first time: what the start did is not at the key servers yet.
+        const isFirst = waitMs === 0
+        if (!isFirst) await bell.wait(waitMs, clock, call)
         waitMs = CHECK_MS
         if (ready === undefined || call?.signal?.aborted) continue
         try {
+          if (isFirst) {
+            if (!(await upload(call))) waitMs = UPLOAD_RETRY_MS
+            continue
+          }
           // A command beside the bot may have rotated, revoked or renewed it.
           await reload(call)
           const o = await life(call)
@@ -162,6 +186,7 @@ export function ownKeyKeeper(
           const check = await checkOwnKey({ ...o, held: [ready.current], all: ready.all })
           if (check.kind !== "listed") log.warn("the own key was not in the list", { now: check.kind })
           nameForeign(check.foreign, log)
+          if (!(await upload(call))) waitMs = UPLOAD_RETRY_MS
           if (check.retryAt !== undefined) waitMs = Math.max(1000, check.retryAt.getTime() - clock.now().getTime())
         } catch (error) {
           if (call?.signal?.aborted) return

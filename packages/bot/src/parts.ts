@@ -1,6 +1,12 @@
 import type { BareJid, Clock, Random, Transport } from "@aurochs/core"
 import type { CryptoProvider } from "@aurochs/crypto"
-import { blindBeforeVerification, type KeyDirectory, type TrustPolicy } from "@aurochs/keys"
+import {
+  binding,
+  blindBeforeVerification,
+  type KeyDirectory,
+  type OtherSource,
+  type TrustPolicy,
+} from "@aurochs/keys"
 import type { AuditEvent, Storage } from "@aurochs/storage"
 import type { BotOptions } from "./bot.ts"
 import type { Logger } from "./logger.ts"
@@ -16,7 +22,10 @@ export interface Parts {
   readonly storage: Storage
   /** Keys of contacts with trust records that nobody else can write. */
   readonly trusted: RecentKeys
+  /** Where the accounts themselves announce keys. */
   readonly directory: KeyDirectory
+  /** What was switched on besides. */
+  readonly sources: readonly OtherSource[]
   /** Seals what waits in the outbox. */
   readonly outboxKey: OutboxKey
   /** The policy for a contact; for one's own account use the one of `OwnKeys`. */
@@ -45,6 +54,15 @@ export function trustForPeer(trust: BotOptions["trust"]): (peer: BareJid) => Tru
     }
     return typeof made === "function" ? (made as TrustPolicy) : (trust as TrustPolicy)
   }
+}
+
+/** The policies, where sources besides PEP may bind keys. */
+export function trustForSources(
+  trustFor: (peer: BareJid) => TrustPolicy,
+  sources: readonly OtherSource[],
+): (peer: BareJid) => TrustPolicy {
+  const binds = sources.flatMap(({ directory: { proves }, mayBind }) => (mayBind && proves ? [proves] : []))
+  return binds.length === 0 ? trustFor : (peer) => binding(trustFor(peer), binds)
 }
 
 /** Writes an event to the audit log with time and account. */

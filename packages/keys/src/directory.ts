@@ -1,6 +1,9 @@
 import type { BareJid, CallOptions, Fingerprint, KnownKey } from "@aurochs/core"
 import type { CertificateInfo } from "@aurochs/crypto"
 
+/** Sources besides PEP that a policy may let bind a key to an account: a domain's signed DNS, its web server. */
+export type BindingSource = Exclude<KnownKey["binds"], "account" | "nothing">
+
 /** A certificate as a source has it: not yet read, not yet trusted. */
 export interface Found {
   readonly bytes: Uint8Array
@@ -32,6 +35,10 @@ export interface KeyDirectory {
    * in its answer any more is gone there.
    */
   readonly sources?: readonly string[] | undefined
+  /** Which one it is, where there may be several of this name: the address of a key server. */
+  readonly place?: string | undefined
+  /** What it binds a key to, if a policy takes its word (`binding`); absent: nothing, or the account itself. */
+  readonly proves?: BindingSource | undefined
   /** What asking it tells to whom, for the person who switches it on; absent where only the account's servers are asked. */
   readonly notice?: string | undefined
   /**
@@ -50,4 +57,11 @@ export interface KeyDirectory {
   retract?(fingerprint: Fingerprint, options?: CallOptions): Promise<void>
   /** Owners whose keys may have changed. Absent where there is no push. */
   changes?(options?: CallOptions): AsyncIterable<BareJid>
+  /**
+   * Asks to be told of this owner's changes, too, in `changes`, where the source tells only some by itself. Doing so
+   * again changes nothing.
+   *
+   * @throws {AurochsError} as `lookup`
+   */
+  subscribe?(owner: BareJid, options?: CallOptions): Promise<"subscribed" | "nothing-visible">
 }

@@ -1,8 +1,6 @@
 import type { KnownKey } from "@aurochs/core"
+import type { BindingSource } from "../directory.ts"
 import type { TrustPolicy } from "../policy.ts"
-
-/** Sources besides PEP that a policy may let bind a key to an account: a domain's signed DNS, its web server. */
-export type BindingSource = Exclude<KnownKey["binds"], "account" | "nothing">
 
 /**
  * Lets other sources than PEP bind a key, for owners who announce nothing over PEP: there, and only there, a key that

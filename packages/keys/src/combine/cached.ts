@@ -98,10 +98,12 @@ export function cached(directory: KeyDirectory, o: CacheOptions = {}): KeyDirect
     return entry.items
   }
 
-  const { publish, retract, changes } = directory
+  const { publish, retract, changes, subscribe } = directory
   return {
     name: directory.name,
     sources: directory.sources,
+    place: directory.place,
+    proves: directory.proves,
     notice: directory.notice,
     async *lookup(query, options = {}) {
       yield* await answer(query, options)
@@ -116,6 +118,7 @@ export function cached(directory: KeyDirectory, o: CacheOptions = {}): KeyDirect
         await retract.call(directory, fingerprint, options).finally(() => forget())
       },
     }),
+    ...(subscribe && { subscribe: subscribe.bind(directory) }),
     ...(changes && {
       async *changes(options) {
         for await (const owner of changes.call(directory, options)) {

@@ -12,18 +12,21 @@ export function noticesOf(directories: readonly KeyDirectory[]): string | undefi
   return notices.length === 0 ? undefined : notices.join("\n")
 }
 
-type Publishing = Pick<KeyDirectory, "publish" | "retract" | "changes">
+type Publishing = Pick<KeyDirectory, "publish" | "retract" | "changes" | "subscribe">
 
 /**
- * Publishing and retracting of the first directory that can do both; the changes of all that tell any. A key server,
+ * Publishing and retracting of the first directory that can do both; the changes of all that tell any, and the
+ * subscription of the first that has one. A key server,
  * from which nothing can be retracted, is never published to through a combination of several.
  */
 export function publishingOf(directories: readonly KeyDirectory[]): Publishing {
   const place = directories.find((one) => one.publish !== undefined && one.retract !== undefined)
+  const subscribing = directories.find((one) => one.subscribe !== undefined)
   const telling = directories.filter((one) => one.changes !== undefined)
   return {
     ...(place?.publish ? { publish: place.publish.bind(place) } : {}),
     ...(place?.retract ? { retract: place.retract.bind(place) } : {}),
+    ...(subscribing?.subscribe ? { subscribe: subscribing.subscribe.bind(subscribing) } : {}),
     ...(telling.length > 0 ? { changes: (options?: CallOptions) => together(telling, options) } : {}),
   }
 }

@@ -46,6 +46,7 @@ export function dnsDirectory(o: DnsOptions = {}): KeyDirectory {
   const place = { servers, random: o.random ?? cryptoRandom(), timeoutMs: o.timeoutMs ?? 5_000 }
   return {
     name: SOURCE,
+    proves: "dnssec",
     notice:
       "dns: your resolver, the name servers of the contact's domain and whoever watches on the way learn that this contact is looked up.",
     async *lookup({ owner, fingerprint }, options = {}) {

@@ -44,6 +44,7 @@ export function hkpDirectory(o: HkpOptions): KeyDirectory {
   const hkp = { http: httpClient(o), server, maxKeys: o.maxKeys ?? 8, maxBytes: o.maxBytes ?? 4 * 1024 * 1024 }
   return {
     name: SOURCE,
+    place: server.href,
     notice: `hkp: the key server ${server.host}, and whoever watches it, learns whom you look up and when. Anybody can upload a key in anybody's name: what it has are candidates.${o.upload ? " What is uploaded there cannot be taken back." : ""}`,
     lookup: (query, options) => lookup(hkp, query, options),
     ...(o.upload ? { publish: (certificate, options) => add(hkp, certificate, options) } : {}),

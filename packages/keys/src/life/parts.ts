@@ -1,10 +1,11 @@
-import { AurochsError, type CallOptions, type Certificate, type Fingerprint, isAurochsError } from "@aurochs/core"
+import { AurochsError, type Certificate, type Fingerprint, isAurochsError } from "@aurochs/core"
 import type { CertificateInfo, KeyLifecycle, SecretKey, SecretTransfer } from "@aurochs/crypto"
 import type { AuditLog } from "@aurochs/storage"
 import { rememberAnnounced } from "../announced.ts"
 import type { KeyDirectory } from "../directory.ts"
 import { disposeAll, loadSecrets, type OwnSecretsOptions, type Passphrase, unusableBecause } from "../own-secrets.ts"
 import { announcedForm } from "./announced-form.ts"
+import { rememberSent } from "./sent.ts"
 
 /** What changing one's own key needs. */
 export interface LifeOptions extends OwnSecretsOptions {
@@ -124,10 +125,13 @@ export async function publishEverywhere(
   return published
 }
 
-async function tryPublish(to: KeyDirectory, info: CertificateInfo, { signal }: CallOptions): Promise<Published> {
+/** Sends it to a source that was opted in, and remembers that it has it. */
+export async function tryPublish(to: KeyDirectory, info: CertificateInfo, o: LifeOptions): Promise<Published> {
+  const { signal } = o
   try {
     if (to.publish === undefined) return { source: to.name, failed: "UNSUPPORTED" }
     await to.publish(info, { signal })
+    await rememberSent(o, to, info)
     return { source: to.name }
   } catch (error) {
     if (!isAurochsError(error) || error.code === "ABORTED") throw error

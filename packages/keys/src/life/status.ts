@@ -1,4 +1,4 @@
-import type { Fingerprint } from "@aurochs/core"
+import { type Fingerprint, isAurochsError } from "@aurochs/core"
 import { equalBytes } from "../collect.ts"
 import type { KeyDirectory } from "../directory.ts"
 import { readDirectory } from "../reading.ts"
@@ -10,8 +10,11 @@ import { type Rotation, rotationOf } from "./rotation.ts"
 /** How one source has one of one's own keys. */
 export interface Presence {
   readonly source: string
-  /** `differs`: an older copy, without a revocation, an expiry or a certification. `listed`: without its certificate. */
-  readonly state: "same" | "differs" | "listed" | "absent"
+  /**
+   * `differs`: not the newest copy as it was made here: an older one, or one that the source changed (a verifying key
+   * server takes User IDs off). `listed`: without its certificate. `unknown`: the source could not be asked.
+   */
+  readonly state: "same" | "differs" | "listed" | "absent" | "unknown"
 }
 
 /** One of one's own keys. */
@@ -68,7 +71,7 @@ export async function keyStatus(o: LifeOptions): Promise<KeyStatus> {
     const now = o.clock.now()
     const held = new Set(own.map(({ info }) => info.fingerprint))
     const list = await copiesAt(o.directory, o)
-    const others = await Promise.all((o.alsoTo ?? []).map((directory) => copiesAt(directory, o)))
+    const others = await Promise.all((o.alsoTo ?? []).map((directory) => copiesElsewhere(directory, [...held], o)))
     const rotation = await rotationOf(o)
     // As the bot chooses: the newest that the list has, else the newest.
     const usable = own.filter(({ unusable }) => unusable === undefined)
@@ -112,12 +115,32 @@ async function copiesAt(directory: KeyDirectory, o: LifeOptions): Promise<Copies
   return { source: directory.name, copies }
 }
 
+/** By fingerprint: whoever gives out no User IDs finds nothing by the account's address. */
+async function copiesElsewhere(
+  directory: KeyDirectory,
+  prints: readonly Fingerprint[],
+  o: LifeOptions,
+): Promise<Copies | { readonly source: string; readonly copies: undefined }> {
+  const copies = new Map<Fingerprint, Uint8Array | undefined>()
+  try {
+    for (const fingerprint of prints) {
+      for await (const one of directory.lookup({ owner: o.account, fingerprint }, { signal: o.signal })) {
+        if ("bytes" in one) copies.set(fingerprint, one.bytes)
+      }
+    }
+    return { source: directory.name, copies }
+  } catch (error) {
+    if (!isAurochsError(error) || error.code === "ABORTED") throw error
+    return { source: directory.name, copies: undefined }
+  }
+}
+
 async function statusOf(
   o: LifeOptions,
   { key, info, unusable }: OwnSecret,
   own: readonly OwnSecret[],
   current: boolean,
-  sources: readonly Copies[],
+  sources: readonly (Omit<Copies, "copies"> & { readonly copies: Copies["copies"] | undefined })[],
 ): Promise<OwnKeyStatus> {
   const { fingerprint, createdAt, expiresAt, revokedAt } = info
   const certificates = own.map((one) => one.key.certificate)
@@ -126,10 +149,12 @@ async function statusOf(
   const certifiedBy = (await o.provider.certifiedBy?.(key.certificate.bytes, asked)) ?? []
   const presence: Presence[] = []
   for (const { source, copies } of sources) {
-    const state = !copies.has(fingerprint)
-      ? "absent"
-      : await compared(o, key.certificate, copies.get(fingerprint), certificates)
-    presence.push({ source, state })
+    if (copies === undefined) presence.push({ source, state: "unknown" })
+    else if (!copies.has(fingerprint)) presence.push({ source, state: "absent" })
+    else {
+      const state = await compared(o, key.certificate, copies.get(fingerprint), certificates)
+      presence.push({ source, state })
+    }
   }
   return { fingerprint, current, unusable, createdAt, expiresAt, revokedAt, certifiedBy, presence }
 }

@@ -63,6 +63,7 @@ export function vksDirectory(o: VksOptions = {}): VksDirectory {
   }
   return {
     name: SOURCE,
+    place: server.href,
     notice: `vks: the key server ${server.host} learns whom you look up and when. It gives out no xmpp: User ID, so it can refresh a key that is known, never introduce one.${o.upload ? " What is uploaded there cannot be taken back." : ""}`,
     lookup: (query, options) => lookup(vks, query, options),
     byKeyId: (keyId, owner, options) => byKeyId(vks, keyId, owner, options),

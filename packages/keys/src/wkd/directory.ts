@@ -46,6 +46,7 @@ export function wkdDirectory(o: WkdOptions = {}): WkdDirectory {
   }
   return {
     name: SOURCE,
+    proves: "https-domain",
     notice:
       "wkd: the web server of the contact's domain, and whoever watches your DNS and your connections, learns that somebody at your address looks up this contact.",
     lookup: (query, options) => lookup(wkd, query, options),
