@@ -35,6 +35,27 @@ const recipient = v.strictObject({
   fingerprints: v.optional(v.pipe(v.array(text), v.minLength(1, "must name at least one fingerprint"))),
 })
 
+const texts = v.optional(v.array(text))
+const use = v.optional(v.picklist(["refresh", "bind"], 'must be "refresh" or "bind"'), "refresh")
+const onlyRefresh = v.optional(
+  v.picklist(["refresh"], 'must be "refresh": a key server cannot say whose a key is'),
+  "refresh",
+)
+const upload = v.optional(v.boolean(), false)
+const places = { allowPrivate: texts, connectTo: texts }
+
+/** Each source knows settings of its own. */
+const source = v.variant(
+  "source",
+  [
+    v.strictObject({ source: v.literal("wkd"), use, ...places }),
+    v.strictObject({ source: v.literal("dns"), use, resolvers: texts, trustAd: v.optional(v.boolean(), false) }),
+    v.strictObject({ source: v.literal("hkp"), use: onlyRefresh, server: text, upload, ...places }),
+    v.strictObject({ source: v.literal("vks"), use: onlyRefresh, server: v.optional(text), upload, ...places }),
+  ],
+  "must be wkd, dns, hkp or vks",
+)
+
 const message = v.strictObject({
   maxBytes: v.optional(v.pipe(v.number(), v.integer(), v.minValue(500), v.maxValue(100_000)), 100_000),
 })
@@ -48,6 +69,7 @@ export const configSchema = v.strictObject({
   account,
   webhook: v.optional(webhook, {}),
   recipients: v.pipe(v.array(recipient), v.minLength(1, "must name at least one recipient")),
+  sources: v.optional(v.array(source), []),
   storage: v.optional(storage, {}),
   key: v.optional(key, {}),
   message: v.optional(message, {}),

@@ -4,6 +4,7 @@ import { AurochsError, type BareJid, bareJid, type Fingerprint, fingerprint } fr
 import { parse as parseToml } from "smol-toml"
 import { parse as parseYaml } from "yaml"
 import { type ConfigFile, checkConfig } from "./config-schema.ts"
+import type { SourceConfig } from "./sources.ts"
 
 /** One who gets every notification. */
 export interface Recipient {
@@ -24,6 +25,8 @@ export interface Config {
     readonly maxBodyBytes: number
   }
   readonly recipients: readonly Recipient[]
+  /** Sources of keys besides the accounts' own lists; none unless the operator switched them on. */
+  readonly sources: readonly SourceConfig[]
   readonly storage: StorageConfig
   readonly key: { readonly create: boolean; readonly passphrase?: string | undefined }
   readonly maxMessageBytes: number
@@ -38,7 +41,7 @@ export interface StorageConfig {
 }
 
 /** What the commands that only read the archive need. */
-export type StoreConfig = Pick<Config, "jid" | "storage" | "key" | "recipients">
+export type StoreConfig = Pick<Config, "jid" | "storage" | "key" | "recipients" | "sources">
 
 /** Shortest token that is accepted, in characters. */
 export const MIN_TOKEN_CHARACTERS = 32
@@ -134,6 +137,7 @@ async function storeConfig(parsed: ConfigFile, folder: string, environment: Envi
   return {
     jid: checked("account.jid", () => bareJid(parsed.account.jid)),
     recipients,
+    sources: parsed.sources.map(({ use, ...settings }) => ({ ...settings, mayBind: use === "bind" })),
     storage: {
       folder: resolve(folder, parsed.storage.folder),
       databaseUrl: await secret("storage.databaseUrl", databaseUrl, databaseUrlFile, "DATABASE_URL"),

@@ -5,6 +5,7 @@ import {
   type KeyStatus,
   keyStatus,
   type LifeOptions,
+  type Published,
   pepDirectory,
   type RevocationReason,
   retireKey,
@@ -17,6 +18,7 @@ import { loadConfig } from "./config.ts"
 import { type ConfigOptions, configFile } from "./options.ts"
 import { standardOutput } from "./output.ts"
 import { openOwnWorld, passphraseOf } from "./own-keys.ts"
+import { openUploads } from "./sources.ts"
 import { openStores } from "./stores.ts"
 
 const REASONS = ["superseded", "retired", "compromised"] as const
@@ -67,6 +69,7 @@ type Done = readonly [data: object, text: string]
 
 async function connected(options: ConfigOptions, work: (life: LifeOptions) => Promise<Done>): Promise<void> {
   const config = await loadConfig(configFile(options), process.env)
+  const alsoTo = await openUploads(config.sources)
   using output = standardOutput()
   await using stores = await openStores(config.storage, { onError: () => {} })
   const { secrets, state, audit } = stores.storage
@@ -81,7 +84,7 @@ async function connected(options: ConfigOptions, work: (life: LifeOptions) => Pr
   const [provider, clock] = [openpgpjs(), systemClock()]
   const directory = pepDirectory({ transport, provider, clock })
   const passphrase = () => passphraseOf(config)
-  const life = { account: config.jid, provider, secrets, state, audit, clock, directory, passphrase }
+  const life = { account: config.jid, provider, secrets, state, audit, clock, directory, alsoTo, passphrase }
   const [data, text] = await work(life)
   // The trust records are sealed to the key that is in use from now on.
   const { contacts } = await openOwnWorld(config, stores.storage)
@@ -111,7 +114,8 @@ async function rotate(life: LifeOptions, days: number): Promise<Done> {
   const rotated = await rotateKey({ ...life, overlapMs: days * DAY_MS })
   const { from, to, retireAt } = rotated
   const until = `both are announced until ${retireAt.toISOString()}`
-  return [rotated, `new key ${formatFingerprint(to)}, signed by ${formatFingerprint(from)}; ${until}`]
+  const text = `new key ${formatFingerprint(to)}, signed by ${formatFingerprint(from)}; ${until}`
+  return [rotated, `${text}${publishedText(rotated.published)}`]
 }
 
 async function retire(life: LifeOptions, print: Fingerprint): Promise<Done> {
@@ -121,7 +125,18 @@ async function retire(life: LifeOptions, print: Fingerprint): Promise<Done> {
 
 async function revoke(life: LifeOptions, print: Fingerprint, reason: RevocationReason): Promise<Done> {
   const { published } = await revokeKey({ ...life, fingerprint: print, reason })
-  return [{ fingerprint: print, reason, published }, `${formatFingerprint(print)} is revoked`]
+  return [
+    { fingerprint: print, reason, published },
+    `${formatFingerprint(print)} is revoked${publishedText(published)}`,
+  ]
+}
+
+/** Where else it went; the service sends again what a key server did not take. */
+function publishedText(published: readonly Published[]): string {
+  const elsewhere = published.slice(1)
+  return elsewhere
+    .map(({ source, failed }) => `\n${source}: ${failed === undefined ? "sent" : `not taken (${failed})`}`)
+    .join("")
 }
 
 function fingerprintArgument(print: string): Fingerprint {

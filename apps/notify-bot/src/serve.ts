@@ -11,6 +11,7 @@ import { connectionLog, reasonOf } from "./logging.ts"
 import { messagesFor } from "./notify.ts"
 import { passphraseOf } from "./own-keys.ts"
 import { lockService } from "./service-lock.ts"
+import { openSources } from "./sources.ts"
 import { openStores } from "./stores.ts"
 import { trustFor } from "./trust-for.ts"
 import { webhook } from "./webhook.ts"
@@ -27,6 +28,7 @@ const ACCEPT_TIMEOUT_MS = 8_000
  */
 export async function serve(config: Config, signal: AbortSignal): Promise<void> {
   const log = pino({ level: config.logLevel, base: null })
+  const sources = await openSources(config.sources)
   await makeFolder(config.storage)
   await using _lock = await lockService(config.storage.folder)
   await using stores = await openStores(config.storage, {
@@ -49,6 +51,7 @@ export async function serve(config: Config, signal: AbortSignal): Promise<void> 
     storage: stores.storage,
     ownKey: config.key.create ? "create" : "require",
     passphrase: () => passphraseOf(config),
+    sources,
     trust: trustFor(config),
     log: adapt(log),
     keyNotice: (event) => keyNotice(config, event),

@@ -4,6 +4,7 @@ import { join } from "node:path"
 import { isAurochsError } from "@aurochs/core"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { loadConfig, loadStoreConfig } from "../src/config.ts"
+import { openSources } from "../src/sources.ts"
 
 const token = "0123456789abcdef0123456789abcdef"
 let folder: string
@@ -54,6 +55,38 @@ describe("configuration", () => {
     const text = "account: { jid: bot@example.org, passwordFile: pw }\nrecipients: [{ jid: ops@example.org }]\n"
     const config = await loadConfig(await file("files.yaml", text), { AUROCHS_WEBHOOK_TOKEN_FILE: join(folder, "tok") })
     expect([config.password, config.webhook.token]).toEqual(["from file", token])
+  })
+
+  it("sources of keys: none by default, each with what it may do; what cannot be is named", async () => {
+    expect((await loadConfig(await file("none.yaml", minimal), {})).sources).toEqual([])
+    const text = `${minimal}sources:
+  - { source: wkd, use: bind }
+  - { source: dns, use: bind, resolvers: [127.0.0.1] }
+  - { source: hkp, server: "https://keys.example", upload: true }
+  - { source: vks }
+`
+    const { sources } = await loadConfig(await file("sources.yaml", text), {})
+    expect(sources).toMatchObject([
+      { source: "wkd", mayBind: true },
+      { source: "dns", mayBind: true, resolvers: ["127.0.0.1"] },
+      { source: "hkp", mayBind: false, server: "https://keys.example", upload: true },
+      { source: "vks", mayBind: false, upload: false },
+    ])
+    const opened = await openSources(sources)
+    expect(opened.map(({ directory, mayBind }) => [directory.name, mayBind, directory.publish !== undefined])).toEqual([
+      ["wkd", true, false],
+      ["dns", true, false],
+      ["hkp", false, true],
+      ["vks", false, false],
+    ])
+    for (const { directory } of opened) expect(directory.notice).toContain(`${directory.name}: `)
+    const wrong = async (source: string) => (await refusal("wrong.yaml", `${minimal}sources: [${source}]\n`)).message
+    expect(await wrong("{ source: ldap }")).toContain("sources.0.source: must be wkd, dns, hkp or vks")
+    expect(await wrong("{ source: hkp }")).toContain("sources.0.server is missing")
+    expect(await wrong("{ source: vks, use: bind }")).toContain('sources.0.use: must be "refresh"')
+    expect(await wrong("{ source: wkd, upload: true }")).toContain("sources.0.upload is no known setting")
+    const elsewhere = openSources([{ source: "hkp", server: "http://keys.example", mayBind: false }])
+    await expect(elsewhere).rejects.toMatchObject({ code: "CONFIGURATION", details: { field: "sources.0.server" } })
   })
 
   it("names an unknown field", async () => {

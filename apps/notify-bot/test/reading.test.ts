@@ -40,7 +40,7 @@ describe("the archive's reader", () => {
       now,
       random: cryptoRandom(),
     })
-    const config = { jid: bot, storage: { folder: "." }, key: { create: false }, recipients: [] }
+    const config = { jid: bot, storage: { folder: "." }, key: { create: false }, recipients: [], sources: [] }
     const reader = await archiveReader(config, storage)
     const read = async (verdict: EntryVerdict) => {
       const carried = { ...stanza, attributes: { ...stanza.attributes, from: `${alice}/phone` } }
@@ -83,7 +83,7 @@ describe("the archive's reader", () => {
     const base = { owner: alice, firstSeen: then, source: "pep", announced: true } as const
     await storage.keys.put({ ...hers.certificate, ...base, binds: "account", approval: "none" })
 
-    const config = { jid: bot, storage: { folder: "." }, key: { create: false }, recipients: [] }
+    const config = { jid: bot, storage: { folder: "." }, key: { create: false }, recipients: [], sources: [] }
     const reader = await archiveReader(config, storage)
     const entry = { account: bot, peer: alice, direction: "in", stanza, via: "live", storedAt: then } as const
     const openpgp = openpgpBytesOf(stanza)
