@@ -49,6 +49,12 @@ async function cli(user: string, home: string, args: readonly string[], env: Nod
 const juliet = (args: readonly string[], env?: NodeJS.ProcessEnv) => cli("juliet", "juliet", args, env)
 const romeo = (args: readonly string[]) => cli("romeo", "romeo", args)
 
+/** Opts in to a key server. */
+const upload = () => [
+  ...["--also-to", "vks", "--vks-server", `http://127.0.0.1:${vks.port}`],
+  ...["--allow-private", "127.0.0.1"],
+]
+
 describe("the life of a key on Prosody, by the command line", { timeout: 180_000 }, () => {
   let first: string
   let second: string
@@ -59,6 +65,13 @@ describe("the life of a key on Prosody, by the command line", { timeout: 180_000
     const before = await juliet(["key", "status"])
     expect(before.json[0]).toMatchObject({ advice: [{ todo: "announce", fingerprint: first }] })
     expect((await juliet(["key", "announce"])).code).toBe(0)
+    expect(vks.asked).toEqual([])
+    const uploading = await juliet(["key", "announce", ...upload()])
+    expect(uploading.json[0]?.published).toEqual([{ source: "pep" }, { source: "vks" }])
+    expect(uploading.stderr).toContain("cannot be taken back")
+    // It is there already.
+    expect((await juliet(["key", "announce", ...upload()])).json[0]?.published).toEqual([{ source: "pep" }])
+    expect(vks.asked.splice(0)).toEqual(["POST /vks/v1/upload"])
     expect((await juliet(["key", "status"])).json[0]).toMatchObject({
       keys: [{ fingerprint: first, current: true, presence: [{ source: "pep", state: "same" }] }],
       foreign: [],
@@ -114,8 +127,7 @@ describe("the life of a key on Prosody, by the command line", { timeout: 180_000
 
   it("A21: revoke: every contact learns of it, and the new key goes on", async () => {
     expect((await juliet(["key", "revoke", first])).code).toBe(2)
-    const upload = ["--also-to", "vks", "--vks-server", `http://127.0.0.1:${vks.port}`, "--allow-private", "127.0.0.1"]
-    const revoked = await juliet(["key", "revoke", first, "--reason", "superseded", ...upload])
+    const revoked = await juliet(["key", "revoke", first, "--reason", "superseded", ...upload()])
     expect([revoked.code, revoked.json[0]?.published]).toEqual([0, [{ source: "pep" }, { source: "vks" }]])
     expect(revoked.stderr).toContain("cannot be taken back")
     expect(vks.asked).toEqual(["POST /vks/v1/upload"])

@@ -7,11 +7,19 @@ import {
   type KnownKey,
   sameBareJid,
 } from "@aurochs/core"
-import { decideKey, type KeyUri, readKeyUri } from "@aurochs/keys"
+import { decideKey, type KeyUri, readKeyUri, type TrustWord } from "@aurochs/keys"
 import type { Argv } from "yargs"
-import { type GlobalOptions, jidArgument, type PassphraseOptions, passphraseOptions } from "./global.ts"
+import {
+  type GlobalOptions,
+  jidArgument,
+  type NetworkOptions,
+  type PassphraseOptions,
+  passphraseOptions,
+  passwordOptions,
+} from "./global.ts"
 import { fingerprintArgument, trusting } from "./life.ts"
 import { print } from "./output.ts"
+import { tellTrust } from "./tell-trust.ts"
 import { accountFor, openWorld } from "./world.ts"
 
 type Approval = KnownKey["approval"]
@@ -25,7 +33,12 @@ interface Said {
 /** `aurochs contact trust|distrust` */
 export function contactTrustCommands<T extends GlobalOptions>(program: Argv<T>): Argv<T> {
   const named = <U>(y: Argv<U>) =>
-    passphraseOptions(y)
+    passwordOptions(passphraseOptions(y))
+      .option("tell", {
+        type: "boolean",
+        default: false,
+        describe: "Say so to your other clients, and to a contact you verified which other keys are yours (XEP-0450)",
+      })
       .positional("jid", { type: "string", demandOption: true, describe: "Bare JID, or an xmpp: URI from a QR code" })
       .positional("fingerprint", { type: "string", describe: "Or an openpgp4fpr: URI; not needed with an xmpp: URI" })
   return program
@@ -47,13 +60,15 @@ export function contactTrustCommands<T extends GlobalOptions>(program: Argv<T>):
 }
 
 async function say(
-  options: GlobalOptions & PassphraseOptions & { jid: string; fingerprint?: string | undefined },
+  options: NetworkOptions & PassphraseOptions & { jid: string; fingerprint?: string | undefined; tell: boolean },
   approval: Approval,
 ): Promise<void> {
   const { owner, keys } = said(options.jid, options.fingerprint, approval)
-  await using world = await openWorld(options)
-  const account = await accountFor(options, world.storage)
-  const { storage, clock } = await trusting(world, account, options)
+  if (options.tell && approval === "none") throw new UsageError("--tell: there is no message that takes a word back.")
+  await using opened = await openWorld(options)
+  const account = await accountFor(options, opened.storage)
+  const world = await trusting(opened, account, options)
+  const { storage, clock } = world
   const known = await Array.fromAsync(storage.keys.keysOf(owner))
   for (const { fingerprint } of keys) {
     if (known.some((key) => key.fingerprint === fingerprint)) continue
@@ -69,6 +84,11 @@ async function say(
       `${owner} ${formatFingerprint(key.fingerprint)}: ${key.approval === "none" ? "undecided" : key.approval}`,
     )
   }
+  if (!options.tell) return
+  const words = keys.map(({ fingerprint, approval: said }): TrustWord => {
+    return { owner, fingerprint, says: said === "distrusted" ? "distrust" : "trust" }
+  })
+  await tellTrust(world, account, words, options)
 }
 
 /** An address with a fingerprint, or a URI that has both; whoever gives a URI here has confirmed it (XEP-0434 §8.1.1). */

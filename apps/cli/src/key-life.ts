@@ -4,7 +4,6 @@ import { UsageError, withProgress } from "@aurochs/cli-kit"
 import { type BareJid, type Fingerprint, formatFingerprint } from "@aurochs/core"
 import {
   type LifeOptions,
-  type Published,
   type RevocationReason,
   renewKey,
   retireKey,
@@ -25,7 +24,7 @@ import {
 import { daysArgument, fingerprintArgument, lifeOf, trusting } from "./life.ts"
 import { connect, online } from "./online.ts"
 import { print, remark } from "./output.ts"
-import { type UploadOptions, uploadOptions } from "./uploads.ts"
+import { tellFailed, type UploadOptions, uploadOptions } from "./uploads.ts"
 import { accountFor, openWorld, type World } from "./world.ts"
 
 type Options = NetworkOptions & PassphraseOptions & UploadOptions
@@ -186,10 +185,4 @@ async function renew(options: Options & { fingerprint: string }, expiresInMs: nu
     const end = expiresAt === undefined ? "never expires" : `expires ${expiresAt.toISOString()}`
     print(options.json, { account, fingerprint, expiresAt, published }, `${formatFingerprint(fingerprint)} ${end}`)
   })
-}
-
-function tellFailed(published: readonly Published[]): void {
-  for (const { source, failed } of published) {
-    if (failed !== undefined) remark(`${source} did not take it (${failed}); run this again`)
-  }
 }

@@ -18,12 +18,21 @@ export function listenCommand(program: Argv<GlobalOptions>): Argv<GlobalOptions>
   return program.command(
     "listen",
     "Print what arrives, verified, until interrupted",
-    (y) => passwordOptions(passphraseOptions(y)).example("$0 listen --json", "one JSON object for each message"),
+    (y) =>
+      passwordOptions(passphraseOptions(y))
+        .option("trust-messages", {
+          type: "boolean",
+          default: false,
+          describe: "Believe what your other clients, and contacts you verified, say of keys (XEP-0434, XEP-0450)",
+        })
+        .example("$0 listen --json", "one JSON object for each message"),
     (options) => listen(options),
   )
 }
 
-async function listen(options: NetworkOptions & PassphraseOptions): Promise<void> {
+async function listen(
+  options: NetworkOptions & PassphraseOptions & { readonly trustMessages: boolean },
+): Promise<void> {
   const signal = stopSignal()
   // Only this command needs it: the others start faster without.
   const { createBot } = await import("@aurochs/bot")
@@ -39,6 +48,7 @@ async function listen(options: NetworkOptions & PassphraseOptions): Promise<void
     clock,
     random,
     ownKey: "require",
+    trustMessages: options.trustMessages,
     dispose: false,
     passphrase: () => protect,
     log: {

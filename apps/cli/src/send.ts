@@ -1,8 +1,8 @@
 import { createInterface } from "node:readline"
 import { stopSignal, UsageError, withProgress } from "@aurochs/cli-kit"
-import { AurochsError, type BareJid, randomId, type Transport } from "@aurochs/core"
+import { AurochsError, type BareJid, type Transport } from "@aurochs/core"
 import { blindBeforeVerification, chooseKeys, judgeKeys, pepDirectory, refreshKeys } from "@aurochs/keys"
-import { openpgpBytesOf, seal, textBody } from "@aurochs/message"
+import { textBody } from "@aurochs/message"
 import type { Argv } from "yargs"
 import {
   type GlobalOptions,
@@ -16,6 +16,7 @@ import { trusting } from "./life.ts"
 import { connect, online } from "./online.ts"
 import { print, remark } from "./output.ts"
 import { usableKeys } from "./own-keys.ts"
+import { sendSealed } from "./send-sealed.ts"
 import { accountFor, openWorld, type World } from "./world.ts"
 
 type Options = NetworkOptions & PassphraseOptions & { jid: string[]; body?: string | undefined }
@@ -48,7 +49,7 @@ async function send(options: Options): Promise<void> {
   const targets = await Promise.all(recipients.map((to) => target(trusted, transport, account, to, signal)))
   for await (const body of bodies(options, signal)) {
     for (const { to, toKeys } of targets) {
-      const id = await sendOne(world, transport, own, { account, to, toKeys, body, signal })
+      const id = await sendSealed(world, transport, own, { account, to, toKeys, payload: [textBody(body)], signal })
       print(options.json, { to, id, sent: true }, `sent to ${to}`)
     }
   }
@@ -99,45 +100,4 @@ async function target(
   }
   for (const gone of leftOut) remark(`${to}: left out ${gone.fingerprint}: ${gone.because}`)
   return { to, toKeys: use }
-}
-
-async function sendOne(
-  { storage, provider, clock, random }: World,
-  transport: Transport,
-  own: Awaited<ReturnType<typeof usableKeys>>,
-  message: {
-    account: BareJid
-    to: BareJid
-    toKeys: Awaited<ReturnType<typeof target>>["toKeys"]
-    body: string
-    signal: AbortSignal
-  },
-): Promise<string> {
-  const { account, to, toKeys, body, signal } = message
-  const now = clock.now()
-  const id = randomId(random)
-  const stanza = await seal([textBody(body)], {
-    from: account,
-    to,
-    toKeys,
-    signWith: own.current,
-    alsoTo: own.usable,
-    provider,
-    now,
-    random,
-    id,
-    signal,
-  })
-  await transport.send(stanza, { signal })
-  await storage.archive.append({
-    account,
-    peer: to,
-    direction: "out",
-    stanza,
-    openpgp: openpgpBytesOf(stanza),
-    via: "sent",
-    storedAt: now,
-    verdict: { outcome: "secure", signer: own.current.certificate.fingerprint, writtenAt: now },
-  })
-  return id
 }

@@ -1,7 +1,7 @@
 import { UsageError } from "@aurochs/cli-kit"
 import type { Clock } from "@aurochs/core"
 import type { CryptoProvider } from "@aurochs/crypto"
-import type { KeyDirectory } from "@aurochs/keys"
+import type { KeyDirectory, Published } from "@aurochs/keys"
 import type { Argv } from "yargs"
 import { remark } from "./output.ts"
 import { openSource } from "./sources.ts"
@@ -53,4 +53,11 @@ export async function uploadsOf(
     sources.push(source)
   }
   return sources
+}
+
+/** Says which sources did not take it. */
+export function tellFailed(published: readonly Published[]): void {
+  for (const { source, failed } of published) {
+    if (failed !== undefined) remark(`${source} did not take it (${failed}); run this again`)
+  }
 }

@@ -2,11 +2,10 @@ import { type BareJid, type CallOptions, type Fingerprint, type KnownKey, sameBa
 import {
   decideKey,
   hearTrust,
-  judgeKeys,
   readTrustElement,
   reconsiderTrust,
   type TrustWord,
-  trustElement,
+  trustMessagesFor,
 } from "@aurochs/keys"
 import type { Secure } from "@aurochs/message"
 import type { Outgoing } from "./outgoing.ts"
@@ -56,31 +55,15 @@ export function createTrusting({ parts, own, outgoing, trustMessages, onDecided 
     }
   }
 
-  /** Only where every key that it would be encrypted to was authenticated (XEP-0434 §5.2). */
-  const isAuthenticated = async (owner: BareJid, options?: CallOptions) => {
-    const known = await Array.fromAsync(trusted.keysOf(owner, options))
-    const judged = await judgeKeys({
-      ...options,
-      owner,
-      known,
-      provider,
-      trust: parts.trustFor(owner),
-      now: clock.now(),
-    })
-    const used = judged.filter(({ decision }) => decision.use === "encrypt+verify")
-    return used.length > 0 && used.every(({ decision }) => decision.level === "verified")
-  }
-
   const tell = async (word: TrustWord, options?: CallOptions) => {
     const { current, all } = own()
-    const signing = current.certificate.fingerprint
-    const others = all.map((key) => key.certificate.fingerprint).filter((one) => one !== signing)
-    const messages = [{ to: account, payload: [trustElement([word])], encryptedOnly: true }]
-    if (word.says === "trust" && others.length > 0 && (await isAuthenticated(word.owner, options))) {
-      const words = others.map((fingerprint): TrustWord => ({ owner: account, fingerprint, says: "trust" }))
-      messages.push({ to: word.owner, payload: [trustElement(words)], encryptedOnly: true })
-    }
-    await outgoing.enqueue(messages, options)
+    const place = { account, signing: current.certificate.fingerprint, keys: trusted, provider, now: clock.now() }
+    const prints = all.map((key) => key.certificate.fingerprint)
+    const told = await trustMessagesFor(word, { ...place, own: prints, trust: parts.trustFor(word.owner), ...options })
+    await outgoing.enqueue(
+      told.map(({ to, payload }) => ({ to, payload: [payload], encryptedOnly: true })),
+      options,
+    )
   }
 
   const reconsider = async (options?: CallOptions) => {
