@@ -1,5 +1,6 @@
 import { ejabberdPrograms, startEjabberd } from "../rig/ejabberd.ts"
 import { needs } from "../rig/needs.ts"
+import { backupOnServer } from "./backup-on-server.ts"
 import { PEP_USERS, pepOnServer } from "./pep-on-server.ts"
 
 const ejabberd = needs({
@@ -9,3 +10,4 @@ const ejabberd = needs({
 })
 
 pepOnServer("ejabberd", () => ejabberd.it.service)
+backupOnServer("ejabberd", () => ejabberd.it.service)

@@ -5,6 +5,7 @@ import { expect, test } from "vitest"
 import { needs } from "../rig/needs.ts"
 import { PROSODY_PACKAGES, startProsody } from "../rig/prosody.ts"
 import { trustServer } from "../rig/trust-server.ts"
+import { backupOnServer } from "./backup-on-server.ts"
 import { PEP_USERS, pepOnServer } from "./pep-on-server.ts"
 
 const prosody = needs({
@@ -17,6 +18,7 @@ const prosody = needs({
   },
 })
 
+backupOnServer("Prosody", () => prosody.it.service)
 const { emptyDirectory, juliet, certificate } = pepOnServer("Prosody", () => prosody.it.service)
 
 test("Prosody: the node's configuration is what the XEP asks for (R23, R34)", async () => {

@@ -100,7 +100,7 @@ function refusalText(refusal: NodeRefusal): string {
     case "no-pep":
       return "the server has no PEP service."
     case "no-whitelist":
-      return "the server does not say that it can keep a node to its owner alone (access model whitelist). Prosody 0.12 can: --unannounced makes the node and looks at what came of it."
+      return "the server does not say that it can keep a node to its owner alone (access model whitelist). Prosody 0.12 and ejabberd 23.01 can: --unannounced makes the node and looks at what came of it."
     case "not-whitelist":
       return `the node for it is there, and open to others (${refusal.accessModel}). --recreate makes it anew.`
     case "others":

@@ -19,7 +19,7 @@ export interface Service extends CallOptions {
 export type NodeRefusal =
   /** The server has no PEP (XEP-0373 §5.1). */
   | { readonly because: "no-pep" }
-  /** The server does not announce the access model `whitelist` (R36). Prosody 0.12 has it, and does not say so. */
+  /** The server does not announce the access model `whitelist` (R36). Prosody 0.12 and ejabberd 23.01 have it, and do not say so. */
   | { readonly because: "no-whitelist" }
   /** The node is there with another access model (R38). */
   | { readonly because: "not-whitelist"; readonly accessModel: string }
