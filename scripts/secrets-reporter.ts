@@ -1,9 +1,19 @@
-import type { Reporter, TestModule } from "vitest/node"
+import { fileURLToPath } from "node:url"
+import type { Reporter, TestModule, Vitest } from "vitest/node"
 import { secretsIn } from "./secrets-in.ts"
 
-/** Looks for the tests' secrets in everything that was logged and in every error of the run; one makes the run fail. */
+const WATCH = fileURLToPath(new URL("watch-secrets.ts", import.meta.url))
+
+/**
+ * Looks for the tests' secrets in everything that was logged and in every error of the run, and has every process of the
+ * tests do so with what the programs write that it starts (`watch-secrets.ts`). One that is found makes the run fail.
+ */
 export default class Secrets implements Reporter {
   readonly #found = new Map<string, string>()
+
+  onInit({ projects }: Vitest): void {
+    for (const { config } of projects) config.setupFiles = [WATCH, ...config.setupFiles]
+  }
 
   onUserConsoleLog({ content, taskId = "a log" }: Parameters<NonNullable<Reporter["onUserConsoleLog"]>>[0]): void {
     this.#look(content, taskId)

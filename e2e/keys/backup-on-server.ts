@@ -66,7 +66,7 @@ export function backupOnServer(name: string, service: () => string): void {
       })
       const anew = await backUpKeys({ ...base, unannounced: true, recreate: true })
       expect(anew.kind).toBe("stored")
-      await removeBackup({ transport: desktop, provider })
+      await removeBackup({ transport: desktop })
       expect(await restoreKeys({ transport: phone, provider, code: stored.code })).toEqual({ kind: "none" })
     })
   })
