@@ -1,4 +1,5 @@
-import { mkdir } from "node:fs/promises"
+import { mkdir, writeFile } from "node:fs/promises"
+import { join } from "node:path"
 import { debianPrograms, type Programs } from "@aurochs/debian-programs"
 import { run, runOrThrow } from "./processes.ts"
 
@@ -12,6 +13,10 @@ export interface Gnupg {
   makeKey(...userIds: readonly string[]): Promise<string>
   /** The certificate, binary. */
   exportKey(fingerprint: string): Promise<Uint8Array>
+  /** The certificate and the secret key, each armored. */
+  exportArmored(fingerprint: string): Promise<{ readonly certificate: string; readonly secret: string }>
+  /** Encrypts a text with a password, armored. */
+  encryptWithPassword(text: string, password: string): Promise<string>
   importKey(bytes: Uint8Array): Promise<void>
   /** What GnuPG calls the file of an address in a Web Key Directory. */
   wkdHash(fingerprint: string, address: string): Promise<string>
@@ -42,6 +47,16 @@ export async function gnupg(programs: Programs, home: string): Promise<Gnupg> {
       const armored = await gpg(["--armor", "--export", fingerprint])
       const body = armored.split(/\r?\n/).slice(armored.split(/\r?\n/).indexOf("") + 1)
       return new Uint8Array(Buffer.from(body.filter((line) => !/^[=-]/.test(line)).join(""), "base64"))
+    },
+    async exportArmored(fingerprint) {
+      const certificate = await gpg(["--armor", "--export", fingerprint])
+      return { certificate, secret: await gpg(["--armor", "--export-secret-keys", fingerprint]) }
+    },
+    async encryptWithPassword(text, password) {
+      const file = join(home, "to-encrypt")
+      await writeFile(file, text, { mode: 0o600 })
+      const loopback = ["--pinentry-mode", "loopback", "--passphrase-fd", "0", "--cipher-algo", "AES256"]
+      return gpg([...loopback, "--armor", "--output", "-", "--symmetric", file], new TextEncoder().encode(password))
     },
     async importKey(bytes) {
       await gpg(["--import"], bytes)

@@ -18,6 +18,7 @@ import { fingerprintArgument } from "./life.ts"
 import { print, remark, writeOut } from "./output.ts"
 import { isLocked, judgeOwnKeys, keepFitting, loadKeys, protection, secretKeys, storedProtection } from "./own-keys.ts"
 import { type QrOptions, qrOptions, showQr } from "./qr.ts"
+import { secretBlocks } from "./secret-blocks.ts"
 import { accountFor, accountsOf, openWorld, type World } from "./world.ts"
 
 /** `aurochs key …` */
@@ -122,7 +123,7 @@ async function importKey(
 ): Promise<void> {
   const account = jidArgument("--jid", options.jid)
   await using world = await openWorld(options)
-  const bytes = await unwrapped(world, await readOpenpgpFile(options.file), options)
+  const bytes = secretBlocks(await unwrapped(world, await readOpenpgpFile(options.file), options))
   // A protected file brings its passphrase along; for any other one this is the first.
   const isNew = !(await isLocked(world.provider, bytes))
   const given = options.passphrase === false ? undefined : await protection(world, options, isNew)
