@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from "node:fs/promises"
+import { chown, mkdir, readdir, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { type Programs, unpackedPrograms } from "@aurochs/debian-programs"
 import { eventually, freePort, start } from "./processes.ts"
@@ -13,11 +13,17 @@ export interface Sks {
   stop(): Promise<void>
 }
 
-export async function startSks(programs: Programs, folder: string): Promise<Sks> {
+/** @param as the user it runs as; this process's by default. The folder has to be that user's */
+export async function startSks(
+  programs: Pick<Programs, "path" | "env">,
+  folder: string,
+  as: { readonly uid?: number; readonly gid?: number } = {},
+): Promise<Sks> {
   const port = await freePort()
   for (const sub of ["var/log/sks", "var/lib/sks/DB", "etc/sks", "var/spool/sks", "var/run/sks"]) {
     await mkdir(join(folder, sub), { recursive: true })
   }
+  if (as.uid !== undefined) await chownAll(folder, as.uid, as.gid ?? as.uid)
   const config = [
     "hkp_address: 127.0.0.1",
     `hkp_port: ${port}`,
@@ -28,7 +34,7 @@ export async function startSks(programs: Programs, folder: string): Promise<Sks>
   ]
   await writeFile(join(folder, "etc/sks/sksconf"), `${config.join("\n")}\n`)
   const env = { ...process.env, ...programs.env }
-  const server = start(programs.path("sks"), ["db", "-basedir", folder], { env, cwd: folder })
+  const server = start(programs.path("sks"), ["db", "-basedir", folder], { env, cwd: folder, uid: as.uid, gid: as.gid })
   const url = `http://127.0.0.1:${port}`
   await eventually("SKS answers", async () => {
     if (server.child.exitCode !== null) throw new Error(`SKS ended: ${server.output()}`)
@@ -37,4 +43,11 @@ export async function startSks(programs: Programs, folder: string): Promise<Sks>
     return answer === undefined ? undefined : true
   })
   return { url, stop: () => server.stop("SIGKILL") }
+}
+
+async function chownAll(folder: string, uid: number, gid: number): Promise<void> {
+  await chown(folder, uid, gid)
+  for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
+    await chown(join(entry.parentPath, entry.name), uid, gid)
+  }
 }
