@@ -148,6 +148,18 @@ export const leakCases: readonly Case<CryptoProvider>[] = [
     },
   },
   {
+    title: "a secret key handle shows nothing of the secret, neither as JSON nor to whoever walks through it",
+    async run(p) {
+      const key = packets(fromBase64(secretFixtures.bob))
+        .find((one) => one.tag === 5)
+        ?.body.slice(-34, -2)
+      const handles = await p.importSecret(fromBase64(secretFixtures.bob))
+      const said = `${saidBy(handles)}\n${JSON.stringify(handles)}`
+      expect(said).toContain(first(handles).certificate.fingerprint)
+      expect(spellings(key ?? utf8("")).filter((one) => said.includes(one))).toEqual([])
+    },
+  },
+  {
     title: "an error about a session key does not quote it",
     async run(p) {
       const open = p.openWithSessionKey ?? unsupported("the engine opens nothing with a session key alone")

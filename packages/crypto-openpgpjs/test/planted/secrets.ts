@@ -57,6 +57,15 @@ export const secrets: readonly Planted[] = [
     }),
   },
   {
+    how: "keeps the secret in the handle",
+    caught: ["a secret key handle shows nothing of the secret, neither as JSON nor to whoever walks through it"],
+    plant: (good) => ({
+      async importSecret(secret, options) {
+        return (await good.importSecret(secret, options)).map((key) => ({ ...key, secret: secret.slice() }))
+      },
+    }),
+  },
+  {
     how: "exports without a passphrase, whatever it was told",
     caught: ["export and import again: the same key, which opens and signs as before"],
     plant: transfers((good) => ({ export: (key, options) => good.export(key, { ...options, passphrase: "none" }) })),
