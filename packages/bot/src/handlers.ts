@@ -54,6 +54,8 @@ export interface Handling {
   readonly log: Logger
   readonly signal: AbortSignal
   readonly reply: (body: string) => Promise<ReplyResult>
+  /** Takes what strangers can cause. */
+  readonly warn: Logger["warn"]
   /** A command was refused: for the audit log. */
   readonly onRefused: (command: string, because: string) => Promise<void>
 }
@@ -95,7 +97,7 @@ export async function handle(registry: Registry, given: Handling): Promise<void>
       await guarded(async () => {
         const because = await whyNot(command.options, commanding)
         if (because === undefined) return command.handler(commanding)
-        log.warn("command refused", { command: call.name, because })
+        given.warn("command refused", { archiveId, peer: message.peer, command: call.name.slice(0, 100), because })
         await given.onRefused(call.name, because)
       })
     }),

@@ -1,7 +1,7 @@
 import { type BareJid, type Delivery, isAurochsError, type Via } from "@aurochs/core"
 import { carriesMessage, type Incoming, openpgpBytesOf, peerOf, type Secure } from "@aurochs/message"
 import type { ArchiveEntry, ArchiveId, EntryVerdict } from "@aurochs/storage"
-import { boundedWarnings } from "./bounded-warnings.ts"
+import { boundedLines } from "./bounded-lines.ts"
 import type { ContactKeys } from "./contact-keys.ts"
 import { handle, type Registry } from "./handlers.ts"
 import type { Lanes } from "./lanes.ts"
@@ -108,11 +108,21 @@ export function createIncomings(options: IncomingOptions): Incomings {
     log.error("message left for the next start", { archiveId: task.id, peer: task.peer, ...describeError(error) })
   }
 
+  const bounded = (level: "info" | "warn", what: string) => boundedLines(log, level, { clock, what, stop })
+  /** What whoever writes to the bot can cause; strangers have a bound of their own, so that they hide nobody else's. */
+  const lines = {
+    others: bounded("warn", "more messages that are not secure"),
+    strangers: bounded("warn", "more messages of strangers that are not secure"),
+    refused: bounded("warn", "more refusals"),
+    unread: bounded("info", "more senders whose keys could not be read"),
+  }
+
   const openTask = async (task: IncomingTask, mayRefresh: boolean): Promise<OpenedMessage> => {
     let attempts = 0
     const work = () => {
       attempts += 1
-      return openDelivery(task.delivery, { parts, own: own(), contacts, signal: hardStop, mayRefresh, stop })
+      const opening = { parts, own: own(), contacts, signal: hardStop, mayRefresh, stop, inform: lines.unread }
+      return openDelivery(task.delivery, opening)
     }
     const opened = await again("opening", work, ATTEMPTS)
     // An attempt that failed may have claimed it.
@@ -129,7 +139,8 @@ export function createIncomings(options: IncomingOptions): Incomings {
       prefix: options.prefix,
       log,
       signal: hardStop,
-      reply: replier({ peer: message.peer, archiveId: task.id }, options),
+      warn: lines.refused,
+      reply: replier({ peer: message.peer, archiveId: task.id }, { ...options, warn: lines.refused }),
       onRefused: (command, because) =>
         audit(parts, {
           kind: "command-refused",
@@ -243,14 +254,11 @@ export function createIncomings(options: IncomingOptions): Incomings {
     return true
   }
 
-  const warn = boundedWarnings(log, clock, "more messages that are not secure", stop)
-  /** Strangers have a bound of their own: they hide nobody else's. */
-  const warnOfStranger = boundedWarnings(log, clock, "more messages of strangers that are not secure", stop)
   const report = (task: IncomingTask, message: Incoming, stranger: boolean | undefined) => {
     const { outcome, reason } = verdictOf(message)
     const about = { archiveId: task.id, peer: task.peer, via: task.delivery.via, reason }
     if (outcome === "secure") log.debug("message secure", about)
-    else (stranger ? warnOfStranger : warn)(`message ${outcome}`, about)
+    else (stranger ? lines.strangers : lines.others)(`message ${outcome}`, about)
   }
 
   const store = async ({ delivery, peer, direction, storedAt }: Arrived) => {

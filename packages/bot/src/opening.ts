@@ -11,6 +11,7 @@ import { type Incoming, open, peerOf, type Received, type Secure } from "@auroch
 import { namespaces } from "@aurochs/xml"
 import { breathe } from "./breathe.ts"
 import { type ContactKeys, unknownSignerRefresh } from "./contact-keys.ts"
+import type { Logger } from "./logger.ts"
 import { type OwnKeys, ownKnownKeys, ownTrust } from "./own-keys.ts"
 import type { Parts } from "./parts.ts"
 import { describeError } from "./retrying.ts"
@@ -38,6 +39,8 @@ export interface OpeningOptions extends CallOptions {
   readonly mayRefresh: boolean
   /** The bot is being stopped: no keys are waited for any more. */
   readonly stop: AbortSignal
+  /** Takes what strangers can cause; the bot's log by default. */
+  readonly inform?: Logger["info"] | undefined
 }
 
 /**
@@ -146,7 +149,10 @@ function isNewIn(now: readonly KnownKey[], before: readonly KnownKey[]): boolean
 }
 
 /** True: something changed, it is worth another try. */
-async function tryRefresh(sender: BareJid, { parts, contacts, signal, stop }: OpeningOptions): Promise<boolean> {
+async function tryRefresh(
+  sender: BareJid,
+  { parts, contacts, signal, stop, inform }: OpeningOptions,
+): Promise<boolean> {
   const work = (bounded: AbortSignal) => contacts.refresh(sender, { ...unknownSignerRefresh, signal: bounded })
   try {
     return (await limited(MAX_LOOKUP_MS, parts.clock, [signal, stop], work)) === "changed"
@@ -155,7 +161,8 @@ async function tryRefresh(sender: BareJid, { parts, contacts, signal, stop }: Op
     throwIfAborted({ signal: stop })
     if (isAurochsError(error, "STORAGE") || isAurochsError(error, "BACKEND")) throw error
     // It stays unverified, and is opened again when the keys arrive.
-    parts.log.info("the sender's keys could not be read", { peer: sender, ...describeError(error) })
+    const tell = inform ?? parts.log.info
+    tell("the sender's keys could not be read", { peer: sender, ...describeError(error) })
     return false
   }
 }

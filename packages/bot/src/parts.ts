@@ -1,12 +1,6 @@
 import type { BareJid, Clock, Random, Transport } from "@aurochs/core"
 import type { CryptoProvider } from "@aurochs/crypto"
-import {
-  binding,
-  blindBeforeVerification,
-  type KeyDirectory,
-  type OtherSource,
-  type TrustPolicy,
-} from "@aurochs/keys"
+import { binding, blindBeforeVerification, type KeyDirectory, type OtherSource, type TrustPolicy } from "@aurochs/keys"
 import type { AuditEvent, Storage } from "@aurochs/storage"
 import type { BotOptions } from "./bot.ts"
 import type { Logger } from "./logger.ts"

@@ -1,6 +1,7 @@
 import { type BareJid, type Clock, sameBareJid } from "@aurochs/core"
 import type { ArchiveId } from "@aurochs/storage"
 import type { ReplyResult } from "./context.ts"
+import type { Logger } from "./logger.ts"
 import type { Outgoing } from "./outgoing.ts"
 import type { Parts } from "./parts.ts"
 
@@ -36,7 +37,17 @@ export function replyBound(clock: Clock, maxPerMinute: number): ReplyBound {
 /** Makes the `reply` of one message's handlers. */
 export function replier(
   message: { readonly peer: BareJid; readonly archiveId: ArchiveId },
-  { parts, outgoing, bound }: { readonly parts: Parts; readonly outgoing: Outgoing; readonly bound: ReplyBound },
+  {
+    parts,
+    outgoing,
+    bound,
+    warn,
+  }: {
+    readonly parts: Parts
+    readonly outgoing: Outgoing
+    readonly bound: ReplyBound
+    readonly warn: Logger["warn"]
+  },
 ): (body: string) => Promise<ReplyResult> {
   const { peer, archiveId } = message
   let count = 0
@@ -51,7 +62,7 @@ export function replier(
   }
 
   function refuse(because: "own-account" | "too-many-replies"): ReplyResult {
-    parts.log.warn("reply refused", { to: peer, because })
+    warn("reply refused", { to: peer, because })
     return { kind: "refused", because }
   }
 }

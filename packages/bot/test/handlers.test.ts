@@ -37,6 +37,7 @@ async function run(registry: Registry, message: Incoming, given: Partial<Handlin
     encryption: "require",
     prefix: "!",
     log,
+    warn: log.warn,
     signal: new AbortController().signal,
     reply: async (body) => {
       replies.push(body)

@@ -142,6 +142,19 @@ describe("A31: what strangers can write into the log", () => {
   })
 })
 
+test("A31: refused replies, too, are ten lines a minute, then their number", async () => {
+  const clock = testClock()
+  const { juliet, bot } = await setUp({ clock, maxRepliesPerMinute: 1 })
+  for (let i = 0; i < 20; i++) await juliet.say(botJid, bot.certificate, `storm ${i}`)
+  await quiet(bot, 20)
+  const warned = () => bot.log.lines.filter(({ level }) => level === "warn")
+  expect(warned().filter(({ message }) => message === "reply refused")).toHaveLength(10)
+  await clock.advance(60_000)
+  await eventually(() =>
+    expect(warned()).toContainEqual({ level: "warn", message: "more refusals", fields: { more: 9 } }),
+  )
+})
+
 describe("copies and replays", () => {
   test("A2: the same stanza again, live or from the archive, is one message", async () => {
     const { juliet, bot } = await setUp()
