@@ -59,7 +59,7 @@ describe.each([
     const storage = { ...memoryStorage(), durable: true }
     const bot = createBot({ transport: connect("bot"), provider, storage, log: silentLogger() })
     bot.onKeys((event) => events.push(event))
-    const over = bot.run({ signal: leaving.signal })
+    const over = bot.run({ signal: AbortSignal.any([leaving.signal, stop.signal]) })
     running.push(over.catch(() => {}))
     await bot.send(alice, "hello")
     const seen = (kind: KeyEvent["kind"], of: { readonly fingerprint: string }) =>

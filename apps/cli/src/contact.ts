@@ -1,6 +1,6 @@
 import { UsageError } from "@aurochs/cli-kit"
 import type { BareJid, KnownKey } from "@aurochs/core"
-import { blindBeforeVerification, type JudgedKey, judgeKeys, trustUri } from "@aurochs/keys"
+import { blindBeforeVerification, type JudgedKey, judgeKeys } from "@aurochs/keys"
 import type { Argv } from "yargs"
 import { contactTrustCommands } from "./contact-trust.ts"
 import { type GlobalOptions, jidArgument, type PassphraseOptions, passphraseOptions } from "./global.ts"
@@ -48,10 +48,8 @@ async function show(options: GlobalOptions & PassphraseOptions & QrOptions & { j
   const used = judged.filter(({ decision }) => decision.use === "encrypt+verify")
   if (used.length > 0) {
     await showQr(
-      trustUri(
-        owner,
-        used.map(({ key }) => key.fingerprint),
-      ),
+      owner,
+      used.map(({ key }) => key.fingerprint),
       options,
     )
   }

@@ -155,7 +155,7 @@ async function show(options: GlobalOptions & PassphraseOptions & QrOptions): Pro
   for (const account of accounts) {
     const keys = await secretKeys(world, account, options)
     const { current } = await judgeOwnKeys(world, account, keys)
-    if (current !== undefined) await showQr(trustUri(account, [current.certificate.fingerprint]), options)
+    if (current !== undefined) await showQr(account, [current.certificate.fingerprint], options)
     for (const key of keys) {
       const info = await world.provider.inspect(key.certificate.bytes, { now: world.clock.now() })
       const { fingerprint, algorithm, createdAt, expiresAt, revokedAt, userIds } = info

@@ -147,6 +147,8 @@ describe("R54: saying that a key was compared", { timeout: 120_000 }, () => {
     expect(shown.stdout).toContain(print.slice(0, 4))
     expect(await readFile(svg, "utf8")).toMatch(/^<svg .*<\/svg>\s*$/s)
     expect(cli(home, ["key", "show", "--qr-file", png]).status).toBe(0)
+    const alone = cli(home, ["contact", "show", YOU, "--qr", "--qr-as", "openpgp4fpr"])
+    expect([alone.status, alone.stderr]).toEqual([0, expect.stringContaining(`openpgp4fpr:${print}`)])
     expect((await readFile(png)).subarray(0, 8)).toEqual(Buffer.from("89504e470d0a1a0a", "hex"))
     expect(cli(home, ["contact", "show", YOU, "--qr-file", join(folder, "qr.gif")]).status).toBe(2)
     expect(cli(home, ["contact", "show", "nobody@ox.test"]).status).toBe(2)

@@ -1,4 +1,11 @@
-import { AurochsError, type BareJid, type CallOptions, type KnownKey, throwIfAborted } from "@aurochs/core"
+import {
+  AurochsError,
+  type BareJid,
+  type CallOptions,
+  isAurochsError,
+  type KnownKey,
+  throwIfAborted,
+} from "@aurochs/core"
 import { type KeyChange, type OtherSource, refreshElsewhere } from "@aurochs/keys"
 import type { Parts } from "./parts.ts"
 import { describeError } from "./retrying.ts"
@@ -8,6 +15,8 @@ import { isOverdue, limited } from "./time-limit.ts"
 const MIN_INTERVAL_MS = 600_000
 /** One that could not be asked is left alone for so long. */
 const PAUSE_MS = 600_000
+/** Or for as long as it says itself, at most. */
+const MAX_PAUSE_MS = 86_400_000
 /** What a message waits for one of them. */
 const MAX_WAIT_MS = 20_000
 /** Owners that are remembered for the first bound. */
@@ -70,7 +79,8 @@ export function createElsewhere({
   }
 
   const failed = (source: OtherSource, owner: BareJid, error: unknown) => {
-    pausedUntil.set(source, clock.now().getTime() + PAUSE_MS)
+    const asked = isAurochsError(error, "HTTP") ? (error.details.retryAfterMs ?? 0) : 0
+    pausedUntil.set(source, clock.now().getTime() + Math.min(Math.max(PAUSE_MS, asked), MAX_PAUSE_MS))
     log.warn("a source of keys could not be asked", { source: source.directory.name, owner, ...describeError(error) })
   }
 

@@ -18,6 +18,8 @@ interface Place {
   readonly asked: string[]
   readonly took: CertificateInfo[]
   isAway: boolean
+  /** What it answers to everybody. */
+  refuses?: Error
 }
 
 function place(name: string, o: { proves?: BindingSource; upload?: boolean } = {}): Place {
@@ -34,6 +36,7 @@ function place(name: string, o: { proves?: BindingSource; upload?: boolean } = {
       async *lookup({ owner, fingerprint }) {
         made.asked.push(fingerprint === undefined ? owner : `${owner} ${fingerprint}`)
         if (made.isAway) throw new AurochsError("NETWORK", "no connection", { phase: "connect" })
+        if (made.refuses !== undefined) throw made.refuses
         for (const bytes of made.has.get(owner) ?? []) {
           const info = await provider.inspect(bytes)
           if (fingerprint === undefined || info.fingerprint === fingerprint)
@@ -219,6 +222,22 @@ describe("a source that refreshes", () => {
     await clock.advance(600_000)
     juliet.announce()
     await eventually(() => expect([hkp.asked.length, vks.asked.length]).toEqual([2, 2]))
+  })
+
+  test("one that says when to come again is left alone until then", async () => {
+    const hkp = place("hkp")
+    hkp.refuses = new AurochsError("HTTP", "too many", { status: 429, retryAfterMs: 3_600_000 })
+    const clock = testClock()
+    const { juliet, sent, bot } = await setUp([{ directory: hkp.directory }], { options: { clock } })
+    await bot.bot.send(juliet.jid, "one")
+    await eventually(() => expect(sent()).toHaveLength(1))
+    await clock.advance(1_800_000)
+    juliet.announce()
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    expect(hkp.asked).toHaveLength(1)
+    await clock.advance(1_900_000)
+    juliet.announce()
+    await eventually(() => expect(hkp.asked).toHaveLength(2))
   })
 })
 
