@@ -11,6 +11,10 @@ export const gnupgPrograms = (): Promise<Programs> =>
 export interface Gnupg {
   /** Makes a key of these User IDs, without passphrase; its fingerprint. */
   makeKey(...userIds: readonly string[]): Promise<string>
+  /** Makes a key that a passphrase protects; its fingerprint. */
+  makeProtectedKey(userId: string, passphrase: string): Promise<string>
+  /** The secret keys, armored in one block, under this passphrase. */
+  exportProtected(fingerprints: readonly string[], passphrase: string): Promise<string>
   /** The certificate, binary. */
   exportKey(fingerprint: string): Promise<Uint8Array>
   /** The certificate and the secret key, each armored. */
@@ -41,6 +45,24 @@ export async function gnupg(programs: Programs, home: string): Promise<Gnupg> {
       await gpg(["--passphrase", "", "--quick-add-key", fingerprint, "cv25519"])
       for (const userId of others) await gpg(["--passphrase", "", "--quick-add-uid", fingerprint, userId])
       return fingerprint
+    },
+    async makeProtectedKey(userId, passphrase) {
+      const input = new TextEncoder().encode(passphrase)
+      const loopback = ["--pinentry-mode", "loopback", "--passphrase-fd", "0"]
+      const made = await gpg(
+        [...loopback, "--status-fd", "1", "--quick-generate-key", userId, "ed25519", "default", "never"],
+        input,
+      )
+      const fingerprint = /KEY_CREATED . ([0-9A-F]{40})/.exec(made)?.[1] ?? ""
+      await gpg([...loopback, "--quick-add-key", fingerprint, "cv25519"], input)
+      return fingerprint
+    },
+    exportProtected(fingerprints, passphrase) {
+      const loopback = ["--pinentry-mode", "loopback", "--passphrase-fd", "0"]
+      return gpg(
+        [...loopback, "--armor", "--export-secret-keys", ...fingerprints],
+        new TextEncoder().encode(passphrase),
+      )
     },
     async exportKey(fingerprint) {
       // As text, bytes would be changed on the way.

@@ -78,3 +78,24 @@ describe("a backup as OpenKeychain writes it", { timeout: 120_000 }, () => {
     expect([imported.code, imported.prints]).toEqual([0, [print]])
   })
 })
+
+describe("an export of GnuPG", { timeout: 120_000 }, () => {
+  it("several keys in one armored file, under a passphrase that the keys keep here, too", async () => {
+    const { gpg, folder } = world.it
+    const passphrase = "star-crossed"
+    const own = [
+      await gpg.makeProtectedKey("xmpp:benvolio@ox.test", passphrase),
+      await gpg.makeKey("Benvolio <benvolio@ox.test>", "xmpp:benvolio@ox.test"),
+    ]
+    const file = join(folder, "benvolio.asc")
+    await writeFile(file, await gpg.exportProtected(own, passphrase))
+    const args = ["key", "import", file, "--jid", "benvolio@ox.test"]
+    const wrong = await cli("benvolio", args, { AUROCHS_PASSPHRASE: "ill-met" })
+    expect([wrong.code, wrong.prints]).toEqual([3, []])
+    const imported = await cli("benvolio", args, { AUROCHS_PASSPHRASE: passphrase })
+    expect([imported.code, imported.prints.toSorted()]).toEqual([0, own.toSorted()])
+    const shown = await cli("benvolio", ["key", "show"], { AUROCHS_PASSPHRASE: "ill-met" })
+    expect([shown.code, shown.prints]).toEqual([3, []])
+    expect((await cli("benvolio", ["key", "show"], { AUROCHS_PASSPHRASE: passphrase })).prints).toHaveLength(2)
+  })
+})
