@@ -17,16 +17,36 @@ const node = (globalThis as { readonly process?: NodeProcess }).process?.getBuil
  * @returns lower-case hex, 64 digits
  */
 export async function digestOf(...fields: readonly (string | Uint8Array)[]): Promise<string> {
-  const parts = fields.map((field) => (typeof field === "string" ? utf8.encode(field) : field))
-  const framed = new Uint8Array(parts.reduce((sum, part) => sum + 4 + part.length, 0))
-  const view = new DataView(framed.buffer)
-  let at = 0
-  for (const part of parts) {
-    view.setUint32(at, part.length)
-    framed.set(part, at + 4)
-    at += 4 + part.length
+  let most = 0
+  // A UTF-16 unit takes at most three bytes.
+  for (const field of fields) most += 4 + (typeof field === "string" ? 3 * field.length : field.length)
+  const framed = new Uint8Array(most)
+  let end = 0
+  for (const field of fields) end = frame(framed, end, field)
+  const whole = framed.subarray(0, end)
+  return node?.hash?.("sha256", whole, "hex") ?? webSha256(whole)
+}
+
+/** @returns where the field ends */
+function frame(into: Uint8Array, at: number, field: string | Uint8Array): number {
+  const start = at + 4
+  const length = typeof field === "string" ? writeText(into, start, field) : field.length
+  if (typeof field !== "string") into.set(field, start)
+  into[at] = length >>> 24
+  into[at + 1] = length >>> 16
+  into[at + 2] = length >>> 8
+  into[at + 3] = length
+  return start + length
+}
+
+/** Most texts here are short and ASCII, for which calling the encoder costs more than the text. */
+function writeText(into: Uint8Array, start: number, text: string): number {
+  if (text.length <= 64) {
+    let at = 0
+    for (; at < text.length && text.charCodeAt(at) < 0x80; at++) into[start + at] = text.charCodeAt(at)
+    if (at === text.length) return at
   }
-  return node?.hash?.("sha256", framed, "hex") ?? webSha256(framed)
+  return utf8.encodeInto(text, into.subarray(start)).written
 }
 
 /** The same by what every browser has. */

@@ -38,20 +38,28 @@ export function element(
 
 /** The child elements with this name and namespace; either may be left out. */
 export function childElements(parent: XmlElement, name?: string, namespace?: string): XmlElement[] {
-  return parent.children.filter(
-    (child): child is XmlElement =>
-      typeof child !== "string" &&
-      (name === undefined || child.name === name) &&
-      (namespace === undefined || child.namespace === namespace),
-  )
+  const found: XmlElement[] = []
+  for (const child of parent.children) {
+    if (typeof child !== "string" && isNamed(child, name, namespace)) found.push(child)
+  }
+  return found
 }
 
 /** The first child element with this name and namespace, if there is one. */
 export function childElement(parent: XmlElement, name: string, namespace: string): XmlElement | undefined {
-  return childElements(parent, name, namespace)[0]
+  for (const child of parent.children) {
+    if (typeof child !== "string" && isNamed(child, name, namespace)) return child
+  }
+  return undefined
+}
+
+function isNamed(element: XmlElement, name: string | undefined, namespace: string | undefined): boolean {
+  return (name === undefined || element.name === name) && (namespace === undefined || element.namespace === namespace)
 }
 
 /** The text directly inside an element, child elements left out. */
 export function textOf(parent: XmlElement): string {
-  return parent.children.filter((child): child is string => typeof child === "string").join("")
+  let text = ""
+  for (const child of parent.children) if (typeof child === "string") text += child
+  return text
 }

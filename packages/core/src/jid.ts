@@ -79,6 +79,7 @@ export function fullJid(text: string): FullJid {
  * @throws {AurochsError} `BAD_DATA` (`what: "jid"`)
  */
 export function toBareJid(text: string): BareJid {
+  if (isPlain(text) && text.includes("@")) return text as BareJid
   const parts = parseJid(text)
   if (parts.local === undefined) throw bad("it has no localpart, local@domain is needed")
   return `${parts.local}@${parts.domain}`
@@ -87,7 +88,7 @@ export function toBareJid(text: string): BareJid {
 /** The same bare JID (RFC 7622 §3.5)? Resources are not looked at; text that is no address equals nothing. */
 export function sameBareJid(a: string, b: string): boolean {
   const left = preparedBare(a)
-  return left !== undefined && left === preparedBare(b)
+  return left !== undefined && (a === b || left === preparedBare(b))
 }
 
 /** The domain of an address. */

@@ -4,17 +4,41 @@ export interface Random {
   bytes(length: number): Uint8Array
 }
 
-/** The platform's CSPRNG (Web Crypto). */
+/** Bytes that are drawn at once, and the longest piece that is taken from them. */
+const DRAWN = 1024
+const MAX_PIECE = 256
+
+const drawn = new Uint8Array(DRAWN)
+let next = DRAWN
+
+/**
+ * The platform's CSPRNG (Web Crypto). Asking it costs microseconds, however little is asked for: short pieces are cut
+ * from a larger draw, each byte given out once and overwritten where it lay.
+ */
 export function cryptoRandom(): Random {
-  return { bytes: (length) => globalThis.crypto.getRandomValues(new Uint8Array(length)) }
+  return {
+    bytes(length) {
+      if (!(length >= 0 && length <= MAX_PIECE)) return globalThis.crypto.getRandomValues(new Uint8Array(length))
+      if (next + length > DRAWN) {
+        globalThis.crypto.getRandomValues(drawn)
+        next = 0
+      }
+      const piece = drawn.slice(next, next + length)
+      drawn.fill(0, next, next + length)
+      next += piece.length
+      return piece
+    },
+  }
 }
 
 /** An identifier of 128 random bits as 32 hex digits, for stanza ids and the like. */
 export function randomId(random: Random): string {
   let text = ""
-  for (const byte of random.bytes(16)) text += byte.toString(16).padStart(2, "0")
+  for (const byte of random.bytes(16)) text += HEX[byte]
   return text
 }
+
+const HEX: readonly string[] = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"))
 
 /**
  * A uniformly distributed integer from `min` to `max`, both included.

@@ -74,6 +74,22 @@ describe("randomId and cryptoRandom", () => {
   })
 
   test("as many bytes as asked for", () => {
-    for (const length of [0, 1, 65_536]) expect(cryptoRandom().bytes(length)).toHaveLength(length)
+    for (const length of [0, 1, 255, 256, 257, 1_024, 65_536]) expect(cryptoRandom().bytes(length)).toHaveLength(length)
+    for (const length of [-1, 65_537, Number.POSITIVE_INFINITY]) expect(() => cryptoRandom().bytes(length)).toThrow()
+  })
+
+  test("no piece is given out twice, whoever asks, and each is its owner's alone", () => {
+    fc.assert(
+      fc.property(fc.array(fc.integer({ min: 16, max: 300 }), { minLength: 1, maxLength: 60 }), (lengths) => {
+        const pieces = lengths.map((length) => cryptoRandom().bytes(length))
+        const blocks = pieces.flatMap((piece) =>
+          Array.from({ length: Math.floor(piece.length / 16) }, (_, i) =>
+            Buffer.from(piece.subarray(16 * i, 16 * i + 16)).toString("hex"),
+          ),
+        )
+        expect(new Set(blocks).size).toBe(blocks.length)
+        for (const piece of pieces) expect(piece.buffer.byteLength).toBe(piece.length)
+      }),
+    )
   })
 })

@@ -10,16 +10,16 @@ import { spanAround } from "./span.ts"
 export function describe(key: Checked, bytes: Uint8Array, now: Date, config: pgp.Config): CertificateInfo {
   const at = now.getTime()
   const known = described.get(key)
-  if (known !== undefined && known.span.from <= at && at < known.span.until) return { ...known.says, bytes }
-  const says = judged(key, at, config)
-  described.set(key, { span: spanAround(key, at), says })
+  if (known !== undefined && known.holds.from <= at && at < known.holds.until) return { ...known, bytes }
+  const says = { ...judged(key, at, config), holds: Object.freeze(spanAround(key, at)) }
+  described.set(key, says)
   return { ...says, bytes }
 }
 
-type Says = Omit<CertificateInfo, "bytes">
+type Says = Omit<CertificateInfo, "bytes" | "holds">
 
 /** What was said last, and for how long nothing in it can change. A key is checked by one provider, whose configuration stays. */
-const described = new WeakMap<Checked, { readonly span: TimeSpan; readonly says: Says }>()
+const described = new WeakMap<Checked, Says & { readonly holds: TimeSpan }>()
 
 function judged(key: Checked, at: number, config: pgp.Config): Says {
   const expiry = primaryExpiry(key, at)

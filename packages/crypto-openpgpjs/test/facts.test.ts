@@ -70,6 +70,18 @@ describe("keyFacts", () => {
     )
   })
 
+  it("R17 A21: what inspect says is the same everywhere in its span, and the span is around the moment", async () => {
+    await fc.assert(
+      fc.asyncProperty(some(), moments(), where(), async (bytes, at, place) => {
+        const said = await openpgpjs().inspect(bytes, { now: new Date(at) })
+        const holds = said.holds ?? { from: Number.NaN, until: Number.NaN }
+        expect(holds.from <= at && at < holds.until).toBe(true)
+        expect(await openpgpjs().inspect(bytes, { now: new Date(inside(holds, place)) })).toEqual(said)
+      }),
+      { numRuns: 300 },
+    )
+  })
+
   it("A21 A22: whose signatures count is the same everywhere in both spans", async () => {
     await fc.assert(
       fc.asyncProperty(some(), moments(), moments(), where(), where(), async (bytes, at, made, a, b) => {

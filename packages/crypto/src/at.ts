@@ -2,3 +2,9 @@
 export interface At {
   readonly now?: Date | undefined
 }
+
+/** Moments in milliseconds since 1970, `until` exclusive. */
+export interface TimeSpan {
+  readonly from: number
+  readonly until: number
+}

@@ -1,4 +1,5 @@
 import type { Certificate } from "@aurochs/core"
+import type { TimeSpan } from "./at.ts"
 
 /** A User ID with what the certificate itself says of it. Only `valid` counts: anyone can graft an unsigned one. */
 export interface UserId {
@@ -30,6 +31,11 @@ export interface CertificateInfo extends Certificate {
   readonly canSign: boolean
   /** Of the primary key, e.g. `ed25519Legacy`, `rsa3072`. */
   readonly algorithm: string
+  /**
+   * For which moments the same bytes say exactly this, so that whoever asks again within them need not; absent where the
+   * engine does not tell.
+   */
+  readonly holds?: TimeSpan | undefined
 }
 
 /**

@@ -1,4 +1,5 @@
 import type { CallOptions, Clock, Fingerprint } from "@aurochs/core"
+import type { TimeSpan } from "./at.ts"
 import type { SecretKey } from "./certificate.ts"
 import type { Limits } from "./limits.ts"
 
@@ -10,12 +11,6 @@ export interface KeyFact {
   readonly certificate: Fingerprint
   /** Body of its public key packet (RFC 9580 §5.5.2). */
   readonly publicKey: Uint8Array
-}
-
-/** Moments in milliseconds since 1970, `until` exclusive. */
-export interface TimeSpan {
-  readonly from: number
-  readonly until: number
 }
 
 /** Which key is to be used, and for which moments of use that is so; or that there is none. */

@@ -10,6 +10,7 @@ import {
   throwIfAborted,
 } from "@aurochs/core"
 import type { CertificateInfo, CryptoProvider } from "@aurochs/crypto"
+import { inspected, saidBefore } from "./inspected.ts"
 import type { TrustPolicy } from "./policy.ts"
 import { type Certifiers, certifiersOf } from "./trust/certifiers.ts"
 
@@ -40,38 +41,37 @@ export async function judgeKeys(
   } & CallOptions,
 ): Promise<JudgedKey[]> {
   const own = o.known.filter((key) => sameBareJid(key.owner, o.owner))
+  const certifiers = own.length < 2 ? NOBODY : await certifiersOf(own, o)
   const judged: JudgedKey[] = []
-  const certifiers = await certifiersOf(own, o)
   for (const key of own) {
     throwIfAborted(o)
-    const others = own.filter((other) => other.fingerprint !== key.fingerprint)
-    judged.push(await judgeOne(key, others, { ...o, certifiers }))
+    try {
+      const info = saidBefore(o.provider, key.bytes, o.now) ?? (await inspected(o.provider, key.bytes, o))
+      judged.push(decided(key, info, own, certifiers, o))
+    } catch (error) {
+      if (!isAurochsError(error, "BAD_DATA") && !isAurochsError(error, "UNSUPPORTED")) throw error
+      judged.push({ key, ...unreadable(key), error })
+    }
   }
   return judged
 }
 
-async function judgeOne(
+const NOBODY: Certifiers = new Map()
+
+function decided(
   key: KnownKey,
-  others: readonly KnownKey[],
-  o: {
-    readonly provider: CryptoProvider
-    readonly trust: TrustPolicy
-    readonly now: Date
-    readonly certifiers: Certifiers
-  } & CallOptions,
-): Promise<JudgedKey> {
-  try {
-    const info = await o.provider.inspect(key.bytes, { now: o.now, signal: o.signal })
-    // What is stored under this fingerprint has to be that key, or the policy would look at the wrong name.
-    if (info.fingerprint !== key.fingerprint) {
-      const error = new AurochsError("BAD_DATA", "another certificate is stored here", { what: "certificate" })
-      return { key, ...unreadable(key), error }
-    }
-    return { key, info, decision: o.trust(key, { others, info, now: o.now, certifiers: o.certifiers }) }
-  } catch (error) {
-    if (!isAurochsError(error, "BAD_DATA") && !isAurochsError(error, "UNSUPPORTED")) throw error
+  info: CertificateInfo,
+  own: readonly KnownKey[],
+  certifiers: Certifiers,
+  { trust, now }: { readonly trust: TrustPolicy; readonly now: Date },
+): JudgedKey {
+  // What is stored under this fingerprint has to be that key, or the policy would look at the wrong name.
+  if (info.fingerprint !== key.fingerprint) {
+    const error = new AurochsError("BAD_DATA", "another certificate is stored here", { what: "certificate" })
     return { key, ...unreadable(key), error }
   }
+  const others = own.filter((other) => other.fingerprint !== key.fingerprint)
+  return { key, info, decision: trust(key, { others, info, now, certifiers }) }
 }
 
 function unreadable(key: KnownKey): { info: CertificateInfo; decision: TrustDecision } {

@@ -57,19 +57,43 @@ export function openpgpBytesOf(stanza: XmlElement): Uint8Array | undefined {
 
 /** Is there anything for `open` to read: encryption of any kind, or a body? Bounced messages (type `error`) carry nothing. */
 export function carriesMessage(stanza: XmlElement): "message" | "nothing" {
-  if (stanza.name !== "message" || stanza.attributes.type === "error") return "nothing"
-  const encrypted = openpgpElementsOf(stanza).length > 0 || otherEncryptionOf(stanza) !== undefined
-  return encrypted || hasEme(stanza) || plaintextBodies(stanza).length > 0 ? "message" : "nothing"
+  return carries(envelopeOf(stanza)) ? "message" : "nothing"
+}
+
+/** What a stanza says about encryption. */
+export interface Envelope {
+  readonly stanza: XmlElement
+  /** Every `<openpgp/>` directly inside (XEP-0373 §3.1). */
+  readonly openpgp: readonly XmlElement[]
+  /** Does the stanza say that it is encrypted (XEP-0380)? */
+  readonly hasEme: boolean
+  /** The namespace of an encryption other than OX that it uses, by element or by EME. */
+  readonly otherEncryption: string | undefined
+}
+
+/** Reads the envelope, once for all that is asked about it. */
+export function envelopeOf(stanza: XmlElement): Envelope {
+  const openpgp: XmlElement[] = []
+  let hasEme = false
+  let otherEncryption: string | undefined
+  for (const child of stanza.children) {
+    if (typeof child === "string") continue
+    if (child.name === "openpgp" && child.namespace === namespaces.openpgp) openpgp.push(child)
+    if (child.name === "encryption" && child.namespace === namespaces.eme) hasEme = true
+    otherEncryption ??= otherEncryptionIn(child)
+  }
+  return { stanza, openpgp, hasEme, otherEncryption }
+}
+
+/** As {@link carriesMessage}. */
+export function carries({ stanza, openpgp, hasEme, otherEncryption }: Envelope): boolean {
+  if (stanza.name !== "message" || stanza.attributes.type === "error") return false
+  return openpgp.length > 0 || hasEme || otherEncryption !== undefined || plaintextBodies(stanza).length > 0
 }
 
 /** Every `<openpgp/>` directly inside (XEP-0373 §3.1). */
-export function openpgpElementsOf(stanza: XmlElement): XmlElement[] {
+function openpgpElementsOf(stanza: XmlElement): XmlElement[] {
   return childElements(stanza, "openpgp", namespaces.openpgp)
-}
-
-/** Does the stanza say that it is encrypted (XEP-0380)? */
-export function hasEme(stanza: XmlElement): boolean {
-  return childElements(stanza, "encryption", namespaces.eme).length > 0
 }
 
 /** The bodies outside of any encryption that have a text. */
@@ -80,25 +104,20 @@ export function plaintextBodies(stanza: XmlElement): XmlElement[] {
     .filter((body) => body.children.some((child) => child !== ""))
 }
 
-/** Elements that carry another encryption's text: OMEMO, XEP-0027, RFC 3923. */
-const OTHER_ENCRYPTIONS: ReadonlySet<string> = new Set([
-  "{eu.siacs.conversations.axolotl}encrypted",
-  "{urn:xmpp:omemo:1}encrypted",
-  "{urn:xmpp:omemo:2}encrypted",
-  "{jabber:x:encrypted}x",
-  "{urn:ietf:params:xml:ns:xmpp-e2e}e2e",
+/** Elements that carry another encryption's text, by namespace: OMEMO, XEP-0027, RFC 3923. */
+const OTHER_ENCRYPTIONS: ReadonlyMap<string, string> = new Map([
+  ["eu.siacs.conversations.axolotl", "encrypted"],
+  ["urn:xmpp:omemo:1", "encrypted"],
+  ["urn:xmpp:omemo:2", "encrypted"],
+  ["jabber:x:encrypted", "x"],
+  ["urn:ietf:params:xml:ns:xmpp-e2e", "e2e"],
 ])
 
-/** The namespace of an encryption other than OX that this stanza uses, by element or by EME; undefined if none. */
-export function otherEncryptionOf(stanza: XmlElement): string | undefined {
-  for (const child of childElements(stanza)) {
-    if (OTHER_ENCRYPTIONS.has(`{${child.namespace}}${child.name}`)) return child.namespace
-    const named = child.attributes.namespace
-    if (child.name === "encryption" && child.namespace === namespaces.eme && named !== namespaces.openpgp) {
-      return named ?? ""
-    }
-  }
-  return undefined
+function otherEncryptionIn(child: XmlElement): string | undefined {
+  if (OTHER_ENCRYPTIONS.get(child.namespace) === child.name) return child.namespace
+  if (child.name !== "encryption" || child.namespace !== namespaces.eme) return undefined
+  const named = child.attributes.namespace
+  return named === namespaces.openpgp ? undefined : (named ?? "")
 }
 
 function toBare(text: string): BareJid | undefined {

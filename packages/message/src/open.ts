@@ -13,7 +13,7 @@ import { type CryptoProvider, defaultLimits, type Limits, type Opened, type Secr
 import type { TrustPolicy } from "@aurochs/keys"
 import { type ContentElement, namespaces, openpgpElement } from "@aurochs/xml"
 import { readContent } from "./content-text.ts"
-import { carriesMessage, openpgpElementsOf, type Parties, peerOf, plaintextBodies } from "./envelope.ts"
+import { carries, envelopeOf, type Parties, peerOf, plaintextBodies } from "./envelope.ts"
 import type { Incoming, IncomingBase } from "./incoming.ts"
 import { type Notes, nameFor, notes } from "./notes.ts"
 import { acceptPayload, bodyText } from "./payload.ts"
@@ -55,15 +55,16 @@ export async function open(delivery: Delivery, options: OpenOptions): Promise<Re
   const { stanza, via, stampedAt } = delivery
   const { account } = options
   const parties = peerOf(delivery, account)
-  if (parties === undefined || carriesMessage(stanza) === "nothing") return undefined
+  const envelope = envelopeOf(stanza)
+  if (parties === undefined || !carries(envelope)) return undefined
   const noted = notes()
   const { peer, direction } = parties
   const stanzaId = stanza.attributes.id
   const base: IncomingBase = { account, peer, direction, via, stanzaId, stampedAt, notes: noted.all }
 
-  const refused = firstFinding(envelopeRows, { stanza })
+  const refused = firstFinding(envelopeRows, envelope)
   if (refused !== undefined) return { ...base, ...refused }
-  const [openpgp] = openpgpElementsOf(stanza)
+  const [openpgp] = envelope.openpgp
   if (openpgp === undefined) return { ...base, kind: "plaintext", body: bodyText(plaintextBodies(stanza), noted) ?? "" }
   noteOuter(stanza, noted)
   try {
@@ -90,18 +91,22 @@ async function openSealed(
   if (!(bytes instanceof Uint8Array)) return bytes
   const judging: JudgingOptions = { ...options, sender }
   const keys = await judgeKnownKeys(judging)
-  const answered = await attempt(() =>
-    provider.open(bytes, { decryptWith, verifyWith: keys.verifyWith, now, limits, signal }),
-  )
-  if ("kind" in answered) return answered
-  const opened: Opened = answered
+  let opened: Opened
+  try {
+    opened = await provider.open(bytes, { decryptWith, verifyWith: keys.verifyWith, now, limits, signal })
+  } catch (error) {
+    return findingOf(error)
+  }
   const isSenders = (certificate: string) => keys.senders.some(({ key }) => key.fingerprint === certificate)
   const unsigned = firstFinding(openedRows, { opened, isSenders })
   if (unsigned !== undefined) return unsigned
 
-  const read = await attempt(async () => ({ content: readContent(opened.plaintext, limits) }))
-  if ("kind" in read) return read
-  const { content } = read
+  let content: ContentElement
+  try {
+    content = readContent(opened.plaintext, limits)
+  } catch (error) {
+    return findingOf(error)
+  }
   for (const child of content.unknown) noted.add(`unknown beside the payload: ${nameFor(child)}`)
   const signers = await judgeSigners(opened, keys, judging)
   const recipient = direction === "in" ? account : peer
@@ -140,14 +145,6 @@ function readBytes(openpgp: XmlElement, limits: Partial<Limits> | undefined): Ui
   try {
     const bytes = openpgpElement.read(openpgp)
     return bytes.length > maxBytes ? tooLarge() : bytes
-  } catch (error) {
-    return findingOf(error)
-  }
-}
-
-async function attempt<T extends object>(work: () => Promise<T>): Promise<T | Finding> {
-  try {
-    return await work()
   } catch (error) {
     return findingOf(error)
   }

@@ -1,14 +1,7 @@
-import {
-  type AurochsError,
-  type BareJid,
-  isAurochsError,
-  sameBareJid,
-  type TrustDecision,
-  type XmlElement,
-} from "@aurochs/core"
+import { type AurochsError, type BareJid, isAurochsError, sameBareJid, type TrustDecision } from "@aurochs/core"
 import type { Opened } from "@aurochs/crypto"
 import { type ContentElement, namespaces } from "@aurochs/xml"
-import { hasEme, openpgpElementsOf, otherEncryptionOf } from "./envelope.ts"
+import type { Envelope } from "./envelope.ts"
 import type { Check, Rejected, Unverified } from "./incoming.ts"
 import { isPlausibleTime } from "./time-window.ts"
 
@@ -23,11 +16,6 @@ interface Row<Facts> {
   readonly rule: string
   readonly when: (facts: Facts) => boolean
   readonly finding: Finding | ((facts: Facts) => Finding)
-}
-
-/** Before anything is decrypted. */
-export interface EnvelopeFacts {
-  readonly stanza: XmlElement
 }
 
 /** Decrypted; nothing was read of the text yet. */
@@ -50,7 +38,7 @@ export interface ContentFacts extends OpenedFacts {
 }
 
 /** Rows 1 to 4, on the stanza. */
-export const envelopeRows: readonly Row<EnvelopeFacts>[] = [
+export const envelopeRows: readonly Row<Envelope>[] = [
   {
     rule: "Neither XEP defines OX in a group chat",
     when: ({ stanza }) => stanza.attributes.type === "groupchat",
@@ -58,17 +46,17 @@ export const envelopeRows: readonly Row<EnvelopeFacts>[] = [
   },
   {
     rule: "Another encryption's fallback body is no message (XEP-0380)",
-    when: ({ stanza }) => openpgpElementsOf(stanza).length === 0 && otherEncryptionOf(stanza) !== undefined,
+    when: ({ openpgp, otherEncryption }) => openpgp.length === 0 && otherEncryption !== undefined,
     finding: reject("unsupported"),
   },
   {
     rule: "A8: at most one <openpgp/>",
-    when: ({ stanza }) => openpgpElementsOf(stanza).length > 1,
+    when: ({ openpgp }) => openpgp.length > 1,
     finding: reject("syntax"),
   },
   {
     rule: "What says that it is encrypted with OX has an <openpgp/> (XEP-0380)",
-    when: ({ stanza }) => openpgpElementsOf(stanza).length === 0 && hasEme(stanza),
+    when: ({ openpgp, hasEme }) => openpgp.length === 0 && hasEme,
     finding: reject("syntax"),
   },
 ]
@@ -114,7 +102,7 @@ export const contentRows: readonly Row<ContentFacts>[] = [
   },
   {
     rule: "A8: no content element inside another",
-    when: ({ content }) => [...content.payload, ...content.unknown].some(isContentElement),
+    when: ({ content }) => content.payload.some(isContentElement) || content.unknown.some(isContentElement),
     finding: reject("syntax"),
   },
   {
@@ -147,8 +135,10 @@ export const contentRows: readonly Row<ContentFacts>[] = [
 
 /** The first row that holds, as its finding; undefined if none does. */
 export function firstFinding<Facts>(rows: readonly Row<Facts>[], facts: Facts): Finding | undefined {
-  const row = rows.find(({ when }) => when(facts))
-  return typeof row?.finding === "function" ? row.finding(facts) : row?.finding
+  for (const { when, finding } of rows) {
+    if (when(facts)) return typeof finding === "function" ? finding(facts) : finding
+  }
+  return undefined
 }
 
 /**
@@ -171,7 +161,7 @@ export function reject(check: Check, error?: AurochsError): Finding {
 }
 
 function isContentElement({ name, namespace }: { readonly name: string; readonly namespace: string }): boolean {
-  return namespace === namespaces.openpgp && ["signcrypt", "sign", "crypt"].includes(name)
+  return namespace === namespaces.openpgp && (name === "signcrypt" || name === "sign" || name === "crypt")
 }
 
 function unverifiedBecauseOf(opened: Opened): Finding {

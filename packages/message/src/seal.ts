@@ -73,20 +73,44 @@ export async function seal(payload: readonly XmlElement[], options: SealOptions)
   const bytes = await protectContent("signcrypt", plaintext, { ...content, recipients, signWith })
   const openpgp = openpgpElement.write(bytes)
   const id = options.id ?? randomId(random)
-  const stanzaWith = (last: XmlElement): XmlElement =>
-    element("message", namespaces.client, { type: "chat", id, to, from }, [
-      element("body", namespaces.client, {}, [EXPLAINING_BODY]),
-      storeHint(),
-      encryptionHint.write({ namespace: namespaces.openpgp }),
-      last,
-    ])
-  // Base64 is written as it is, a byte for each character: it need not be written to be measured.
-  const around = utf8.encode(serializeXml(stanzaWith({ ...openpgp, children: ["="] }))).length - 1
-  if (around + textOf(openpgp).length > maxBytes) throw tooLong(maxBytes)
-  return stanzaWith(openpgp)
+  const stanza = stanzaOf({ id, to, from }, openpgp)
+  if (stanzaBytes(stanza, openpgp) > maxBytes) throw tooLong(maxBytes)
+  return stanza
+}
+
+function stanzaOf(attributes: Readonly<Record<"id" | "to" | "from", string>>, openpgp: XmlElement): XmlElement {
+  return element("message", namespaces.client, { type: "chat", ...attributes }, [
+    element("body", namespaces.client, {}, [EXPLAINING_BODY]),
+    storeHint(),
+    encryptionHint.write({ namespace: namespaces.openpgp }),
+    openpgp,
+  ])
 }
 
 const utf8 = new TextEncoder()
+/** Attributes that are written as they are, a byte for each character. */
+const PLAIN_VALUE = /^[\x20-\x25\x28-\x3b\x3d\x3f-\x7e]*$/
+let emptyBytes: number | undefined
+
+/** Bytes of the stanza as XML. Base64 is written as it is, a byte for each character: it need not be written to be measured. */
+function stanzaBytes(stanza: XmlElement, openpgp: XmlElement): number {
+  const { id = "", to = "", from = "" } = stanza.attributes
+  const base64 = textOf(openpgp).length
+  const values = id + to + from
+  if (!PLAIN_VALUE.test(values)) return writtenBytes({ id, to, from }) + base64
+  emptyBytes ??= writtenBytes({ id: "", to: "", from: "" })
+  return emptyBytes + values.length + base64
+}
+
+/**
+ * Bytes of a stanza with nothing inside of its `<openpgp/>`.
+ *
+ * @throws {AurochsError} `BAD_DATA` (`xml`): a character that XML cannot carry
+ */
+function writtenBytes(attributes: Readonly<Record<"id" | "to" | "from", string>>): number {
+  const openpgp = element("openpgp", namespaces.openpgp, {}, ["="])
+  return utf8.encode(serializeXml(stanzaOf(attributes, openpgp))).length - 1
+}
 
 /** Each fingerprint once, in the order given. */
 function distinct(certificates: readonly Certificate[]): Certificate[] {

@@ -44,14 +44,17 @@ export interface Signer {
  * @throws {AurochsError} `BACKEND`, `ABORTED`
  */
 export async function judgeKnownKeys(options: JudgingOptions): Promise<JudgedKeys> {
-  const owners = new Set(options.keysOf.map(({ owner }) => owner))
-  const readable: JudgedKey[] = []
-  for (const owner of owners) {
-    const judged = await judgeKeys({ ...options, owner, known: options.keysOf })
-    readable.push(...judged.filter(({ error }) => error === undefined))
+  const { sender, keysOf, provider, trust, now, signal } = options
+  const verifyWith = new Map<Fingerprint, KnownKey>()
+  const senders: JudgedKey[] = []
+  for (const owner of new Set(keysOf.map((key) => key.owner))) {
+    const isSender = sameBareJid(owner, sender)
+    for (const judged of await judgeKeys({ owner, known: keysOf, provider, trust, now, signal })) {
+      if (judged.error !== undefined) continue
+      verifyWith.set(judged.key.fingerprint, judged.key)
+      if (isSender) senders.push(judged)
+    }
   }
-  const verifyWith = new Map(readable.map(({ key }) => [key.fingerprint, key]))
-  const senders = readable.filter(({ key }) => sameBareJid(key.owner, options.sender))
   return { verifyWith: [...verifyWith.values()], senders }
 }
 
@@ -67,16 +70,16 @@ export async function judgeSigners(opened: Opened, keys: JudgedKeys, options: Ju
     const { certificate, signedAt } = verdict
     const judged = keys.senders.find(({ key }) => key.fingerprint === certificate)
     if (judged === undefined) continue
-    const hasUserId = await hasUserIdOf(judged, signedAt, options)
+    const hasUserId =
+      findUserId(judged.info, options.sender) !== undefined || (await hadUserId(judged, signedAt, options))
     signers.push({ fingerprint: certificate, signedAt, hasUserId, decision: judged.decision })
   }
   return signers
 }
 
 /** What has expired since still stands for what was signed before; what was revoked does not. */
-async function hasUserIdOf({ key, info }: JudgedKey, signedAt: Date, options: JudgingOptions): Promise<boolean> {
+async function hadUserId({ key, info }: JudgedKey, signedAt: Date, options: JudgingOptions): Promise<boolean> {
   const { sender, provider, signal } = options
-  if (findUserId(info, sender) !== undefined) return true
   if (findUserId(info, sender, ["expired"]) === undefined) return false
   try {
     const then = await provider.inspect(key.bytes, { now: signedAt, signal })

@@ -209,6 +209,22 @@ describe("what is refused", () => {
     expect(await failure(seal([textBody("x")], toAlice({ maxStanzaBytes: 1000 })))).toMatchObject(limit)
   })
 
+  it("the bound is that of the bytes as they are written, for any address and id", async () => {
+    const from = bareJid("b\u00f6b@ox.test")
+    const odd = { from, to: "a'&<>b@ox.test", id: "<\u{1f402}>" }
+    for (const over of [{}, { id: "m1" }, { id: "'\"&<>" }, { from }, odd]) {
+      const random = { bytes: (length: number) => new Uint8Array(length) }
+      const stanza = await seal([textBody("x")], toAlice({ ...over, random }))
+      const maxStanzaBytes = new TextEncoder().encode(serializeXml(stanza)).length
+      expect(await seal([textBody("x")], toAlice({ ...over, random, maxStanzaBytes }))).toMatchObject({})
+      const short = toAlice({ ...over, random, maxStanzaBytes: maxStanzaBytes - 1 })
+      expect(await failure(seal([textBody("x")], short))).toMatchObject({ details: { limit: "maxStanzaBytes" } })
+    }
+    for (const id of ["\u0000", "\ud800", "\uffff"]) {
+      expect(await failure(seal([textBody("x")], toAlice({ id })))).toMatchObject({ details: { what: "xml" } })
+    }
+  })
+
   it("A11: elements that receivers drop", async () => {
     for (const child of [
       element("store", namespaces.hints),

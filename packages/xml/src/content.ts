@@ -1,12 +1,10 @@
 // XEP-0373 v0.7.0 §3.1, OpenPGP content elements. https://xmpp.org/extensions/xep-0373.html#exchange
 import { childElements, element, textOf, type XmlElement } from "@aurochs/core"
-import { onlyChild } from "./codec.ts"
 import { badXml } from "./limits.ts"
 import { namespaces } from "./namespaces.ts"
 import { formatDateTime, parseDateTime } from "./time.ts"
 
 const { openpgp, client } = namespaces
-const KNOWN: readonly string[] = ["to", "time", "rpad", "payload"]
 
 /** Which of the three content elements. */
 export type ContentKind = "signcrypt" | "sign" | "crypt"
@@ -50,26 +48,52 @@ export const contentElement: {
    */
   read(e: XmlElement): ContentElement {
     const kind = kindOf(e)
-    const to = childElements(e, "to", openpgp).map(({ attributes }) => {
+    const parts = partsOf(e)
+    const to = parts.to.map(({ attributes }) => {
       if (!attributes.jid) throw badXml("a <to/> without jid")
       return attributes.jid
     })
     if (to.length === 0 && kind !== "crypt") throw badXml(`<${kind}/> without <to/>`)
-    const time = onlyChild(e, "time", openpgp)
-    const [rpad, ...morePadding] = childElements(e, "rpad", openpgp)
+    const time = only("time", parts.time)
+    const [rpad, ...morePadding] = parts.rpad
     if (morePadding.length > 0) throw badXml("more than one <rpad/>")
-    const payload = payloadOf(e)
+    const payload = only("payload", parts.payload)
     return {
       kind,
       to,
       time: parseDateTime(time.attributes.stamp ?? ""),
       rpad: rpad === undefined ? undefined : textOf(rpad),
       payload: childElements(payload).map(withBodyNamespace),
-      unknown: childElements(e)
-        .filter((child) => child !== payload && !(child.namespace === openpgp && KNOWN.includes(child.name)))
-        .map(({ name, namespace }) => ({ name, namespace })),
+      unknown: parts.unknown,
     }
   },
+}
+
+/** The children of a content element by what they are. */
+interface Parts {
+  readonly to: XmlElement[]
+  readonly time: XmlElement[]
+  readonly rpad: XmlElement[]
+  readonly payload: XmlElement[]
+  readonly unknown: { readonly name: string; readonly namespace: string }[]
+}
+
+function partsOf(e: XmlElement): Parts {
+  const parts: Parts = { to: [], time: [], rpad: [], payload: [], unknown: [] }
+  for (const child of e.children) {
+    if (typeof child === "string") continue
+    const { name, namespace } = child
+    if (namespace === openpgp && (name === "to" || name === "time" || name === "rpad")) parts[name].push(child)
+    // Fluux writes `<payload xmlns='jabber:client'>`. Two of them are two, whatever their namespaces.
+    else if (name === "payload" && (namespace === openpgp || namespace === client)) parts.payload.push(child)
+    else parts.unknown.push({ name, namespace })
+  }
+  return parts
+}
+
+function only(name: string, [element, ...more]: readonly XmlElement[]): XmlElement {
+  if (element === undefined || more.length > 0) throw badXml(`exactly one <${name}/> is needed`)
+  return element
 }
 
 function kindOf(e: XmlElement): ContentKind {
@@ -78,14 +102,6 @@ function kindOf(e: XmlElement): ContentKind {
     throw badXml("a content element of XEP-0373 is expected")
   }
   return name
-}
-
-/** Fluux writes `<payload xmlns='jabber:client'>`. Two of them are two, whatever their namespaces. */
-function payloadOf(e: XmlElement): XmlElement {
-  const all = childElements(e, "payload").filter(({ namespace }) => namespace === openpgp || namespace === client)
-  const [payload, ...more] = all
-  if (payload === undefined || more.length > 0) throw badXml("exactly one <payload/> is needed")
-  return payload
 }
 
 /** A `<body/>` without a namespace of its own stands in the payload's; it is meant as a body. */

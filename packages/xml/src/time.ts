@@ -20,6 +20,8 @@ const FORM = /^(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?(Z|[+-]
  * @throws {AurochsError} `BAD_DATA` (`xml`), also for the 31st of February
  */
 export function parseDateTime(text: string): Date {
+  const usual = usualTime(text)
+  if (usual !== undefined) return new Date(usual)
   const match = FORM.exec(text.trim())
   if (match === null) throw badXml("not a DateTime of XEP-0082")
   const [year, month, day, hour, minute, second] = match.slice(1, 7).map(Number) as [
@@ -38,6 +40,33 @@ export function parseDateTime(text: string): Date {
   const sameDay = local.getUTCFullYear() === year && local.getUTCMonth() === month - 1 && local.getUTCDate() === day
   if (!sameDay || hour > 23 || minute > 59 || second > 59) throw badXml("a day or time that does not exist")
   return new Date(local.getTime() - offsetMinutes(zone) * 60_000)
+}
+
+/** As {@link formatDateTime} writes it, on a day that every month has; undefined: whatever it is, it is read step by step. */
+function usualTime(text: string): number | undefined {
+  if (text.length !== 20 || text[4] !== "-" || text[7] !== "-" || text[10] !== "T" || text[19] !== "Z") return undefined
+  if (text[13] !== ":" || text[16] !== ":") return undefined
+  const [century, year, month, day] = [twoDigits(text, 0), twoDigits(text, 2), twoDigits(text, 5), twoDigits(text, 8)]
+  const [hour, minute, second] = [twoDigits(text, 11), twoDigits(text, 14), twoDigits(text, 17)]
+  // Written so that what is no number fits nowhere. JavaScript takes the years below 100 for others.
+  const fits =
+    century >= 1 &&
+    year >= 0 &&
+    month >= 1 &&
+    month <= 12 &&
+    day >= 1 &&
+    day <= 28 &&
+    hour <= 23 &&
+    minute <= 59 &&
+    second <= 59
+  return fits ? Date.UTC(century * 100 + year, month - 1, day, hour, minute, second) : undefined
+}
+
+/** Two ASCII digits as a number; else NaN. */
+function twoDigits(text: string, at: number): number {
+  const tens = text.charCodeAt(at) - 0x30
+  const ones = text.charCodeAt(at + 1) - 0x30
+  return tens >= 0 && tens <= 9 && ones >= 0 && ones <= 9 ? tens * 10 + ones : Number.NaN
 }
 
 function offsetMinutes(zone: string): number {

@@ -74,6 +74,21 @@ describe("R11: XEP-0082 DateTime", () => {
     )
   })
 
+  test("the usual form is read as any other: as JavaScript reads it where the day exists, else refused", () => {
+    const two = (max: number) => fc.integer({ min: 0, max }).map((n) => String(n).padStart(2, "0"))
+    const parts = fc.tuple(two(99), two(99), two(13), two(32), two(25), two(61), two(61))
+    fc.assert(
+      fc.property(parts, ([century, year, month, day, hour, minute, second]) => {
+        const text = `${century}${year}-${month}-${day}T${hour}:${minute}:${second}Z`
+        const at = new Date(text)
+        const exists = !Number.isNaN(at.getTime()) && at.toISOString() === `${text.slice(0, 19)}.000Z`
+        if (exists) expect(parseDateTime(text)).toEqual(at)
+        else expectRefused(() => parseDateTime(text))
+      }),
+      { numRuns: 5_000 },
+    )
+  })
+
   test("a date that has no such form is not written", () => {
     for (const date of [new Date(Number.NaN), new Date(8.64e15), new Date(-8.64e15)])
       expectRefused(() => formatDateTime(date))
