@@ -39,7 +39,7 @@ export function policyOf(accept: AcceptRule, options: { readonly withoutList: bo
     const refused = refusal(key, facts)
     if (refused !== undefined) return refused
     const all = [key, ...facts.others]
-    const certifiers = facts.certifiers ?? new Map()
+    const certifiers = facts.certifiers ?? NOBODY
     const accepted = accept(key, all, certifiers)
     if (accepted === undefined) {
       const because = key.binds === "account" || key.announced ? "new-key" : "not-announced"
@@ -55,12 +55,16 @@ export function policyOf(accept: AcceptRule, options: { readonly withoutList: bo
   }
 }
 
+const NOBODY: ReadonlyMap<Fingerprint, readonly Fingerprint[]> = new Map()
+const VALID = ["valid"] as const
+const VALID_OR_EXPIRED = ["valid", "expired"] as const
+
 function refusal(key: KnownKey, facts: TrustFacts): TrustDecision | undefined {
   if (key.approval === "distrusted") return { use: "never", level: "distrusted", because: "by-hand" }
   if (facts.info.revokedAt !== undefined && !isSoftlyRevoked(facts))
     return { use: "never", level: "quarantined", because: "revoked" }
   // When the certificate itself has expired, so have the self-signatures that carry its expiry.
-  const counts = isExpired(facts) ? (["valid", "expired"] as const) : (["valid"] as const)
+  const counts = isExpired(facts) ? VALID_OR_EXPIRED : VALID
   if (findUserId(facts.info, key.owner, counts) === undefined) {
     return { use: "never", level: "quarantined", because: "no-user-id" }
   }

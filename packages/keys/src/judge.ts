@@ -24,23 +24,24 @@ export interface JudgedKey {
   readonly error?: AnyAurochsError | undefined
 }
 
+/** What judging needs. */
+export interface JudgeOptions extends CallOptions {
+  /** Only this account's keys are judged, others are left out. */
+  readonly owner: BareJid
+  readonly known: readonly KnownKey[]
+  readonly provider: CryptoProvider
+  readonly trust: TrustPolicy
+  /** The moment at which validity is judged. */
+  readonly now: Date
+}
+
 /**
  * Reads each certificate and asks the policy, in the order given.
  *
- * @param o.owner only this account's keys are judged, others are left out
- * @param o.now the moment at which validity is judged
  * @throws {AurochsError} `ABORTED`, `BACKEND`
  */
-export async function judgeKeys(
-  o: {
-    readonly owner: BareJid
-    readonly known: readonly KnownKey[]
-    readonly provider: CryptoProvider
-    readonly trust: TrustPolicy
-    readonly now: Date
-  } & CallOptions,
-): Promise<JudgedKey[]> {
-  const own = o.known.filter((key) => sameBareJid(key.owner, o.owner))
+export async function judgeKeys(o: JudgeOptions): Promise<JudgedKey[]> {
+  const own = ownedBy(o)
   const certifiers = own.length < 2 ? NOBODY : await certifiersOf(own, o)
   const judged: JudgedKey[] = []
   for (const key of own) {
@@ -49,14 +50,42 @@ export async function judgeKeys(
       const info = saidBefore(o.provider, key.bytes, o.now) ?? (await inspected(o.provider, key.bytes, o))
       judged.push(decided(key, info, own, certifiers, o))
     } catch (error) {
-      if (!isAurochsError(error, "BAD_DATA") && !isAurochsError(error, "UNSUPPORTED")) throw error
-      judged.push({ key, ...unreadable(key), error })
+      judged.push(refusedFor(key, error))
     }
   }
   return judged
 }
 
+/**
+ * As {@link judgeKeys}, where the engine has nothing to be asked: it said before what each certificate says now, and there
+ * are no two that might certify each other.
+ *
+ * @returns undefined: `judgeKeys` has to ask
+ */
+export function judgeKeysAtOnce(o: JudgeOptions): JudgedKey[] | undefined {
+  const own = ownedBy(o)
+  const [key] = own
+  if (key === undefined) return []
+  const info = own.length > 1 || o.signal?.aborted ? undefined : saidBefore(o.provider, key.bytes, o.now)
+  if (info === undefined) return undefined
+  try {
+    return [decided(key, info, own, NOBODY, o)]
+  } catch (error) {
+    return [refusedFor(key, error)]
+  }
+}
+
 const NOBODY: Certifiers = new Map()
+
+function ownedBy({ known, owner }: JudgeOptions): readonly KnownKey[] {
+  return known.filter((key) => sameBareJid(key.owner, owner))
+}
+
+/** @throws what is no statement about the certificate */
+function refusedFor(key: KnownKey, error: unknown): JudgedKey {
+  if (!isAurochsError(error, "BAD_DATA") && !isAurochsError(error, "UNSUPPORTED")) throw error
+  return { key, ...unreadable(key), error }
+}
 
 function decided(
   key: KnownKey,
@@ -70,9 +99,11 @@ function decided(
     const error = new AurochsError("BAD_DATA", "another certificate is stored here", { what: "certificate" })
     return { key, ...unreadable(key), error }
   }
-  const others = own.filter((other) => other.fingerprint !== key.fingerprint)
+  const others = own.length === 1 ? NONE : own.filter((other) => other.fingerprint !== key.fingerprint)
   return { key, info, decision: trust(key, { others, info, now, certifiers }) }
 }
+
+const NONE: readonly KnownKey[] = []
 
 function unreadable(key: KnownKey): { info: CertificateInfo; decision: TrustDecision } {
   const { fingerprint, bytes } = key

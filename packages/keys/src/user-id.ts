@@ -18,15 +18,21 @@ export function userIdOf(jid: BareJid): string {
 export function findUserId(
   info: Pick<CertificateInfo, "userIds">,
   jid: BareJid,
-  statuses: readonly UserId["status"][] = ["valid"],
+  statuses: readonly UserId["status"][] = VALID,
 ): UserId | undefined {
-  return info.userIds.find((userId) => statuses.includes(userId.status) && names(userId.text, jid))
+  for (const userId of info.userIds) {
+    if (statuses.includes(userId.status) && names(userId.text, jid)) return userId
+  }
+  return undefined
 }
+
+const VALID = ["valid"] as const
 
 function names(text: string, jid: BareJid): boolean {
   if (!text.startsWith(scheme)) return false
   try {
-    return bareJid(text.slice(scheme.length)) === bareJid(jid)
+    const named = bareJid(text.slice(scheme.length))
+    return named === jid || named === bareJid(jid)
   } catch {
     return false
   }

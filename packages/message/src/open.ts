@@ -14,12 +14,29 @@ import type { TrustPolicy } from "@aurochs/keys"
 import { type ContentElement, namespaces, openpgpElement } from "@aurochs/xml"
 import { readContent } from "./content-text.ts"
 import { carries, envelopeOf, type Parties, peerOf, plaintextBodies } from "./envelope.ts"
-import type { Incoming, IncomingBase } from "./incoming.ts"
+import type { Incoming, IncomingBase, Secure } from "./incoming.ts"
 import { type Notes, nameFor, notes } from "./notes.ts"
 import { acceptPayload, bodyText } from "./payload.ts"
 import { replayKeyOf } from "./replay.ts"
-import { contentRows, envelopeRows, type Finding, findingOf, firstFinding, openedRows, reject } from "./rules.ts"
-import { type JudgingOptions, judgeKnownKeys, judgeSigners } from "./signers.ts"
+import {
+  type ContentFacts,
+  contentRows,
+  envelopeRows,
+  type Finding,
+  findingOf,
+  firstFinding,
+  type OpenedFacts,
+  openedRows,
+  reject,
+} from "./rules.ts"
+import {
+  type JudgedKeys,
+  type JudgingOptions,
+  judgeKnownAtOnce,
+  judgeKnownKeys,
+  judgeSigners,
+  type Signer,
+} from "./signers.ts"
 
 /** What {@link open} needs. */
 export interface OpenOptions extends CallOptions {
@@ -52,23 +69,10 @@ export type Received = Incoming & {
  */
 export async function open(delivery: Delivery, options: OpenOptions): Promise<Received | undefined> {
   throwIfAborted(options)
-  const { stanza, via, stampedAt } = delivery
-  const { account } = options
-  const parties = peerOf(delivery, account)
-  const envelope = envelopeOf(stanza)
-  if (parties === undefined || !carries(envelope)) return undefined
-  const noted = notes()
-  const { peer, direction } = parties
-  const stanzaId = stanza.attributes.id
-  const base: IncomingBase = { account, peer, direction, via, stanzaId, stampedAt, notes: noted.all }
-
-  const refused = firstFinding(envelopeRows, envelope)
-  if (refused !== undefined) return { ...base, ...refused }
-  const [openpgp] = envelope.openpgp
-  if (openpgp === undefined) return { ...base, kind: "plaintext", body: bodyText(plaintextBodies(stanza), noted) ?? "" }
-  noteOuter(stanza, noted)
+  const begun = begin(delivery, options.account)
+  if (begun === undefined || "kind" in begun) return begun
   try {
-    return { ...base, ...(await openSealed(openpgp, delivery, parties, noted, options)) }
+    return await openSealed(begun, delivery, options)
   } catch (error) {
     if (isAurochsError(error)) throw error
     // What the engine threw may quote what it was reading: it goes no further.
@@ -77,50 +81,98 @@ export async function open(delivery: Delivery, options: OpenOptions): Promise<Re
   }
 }
 
-type Sealed = Finding | Omit<Extract<Received, { kind: "secure" }>, keyof IncomingBase>
+/** A message whose stanza is as it should be. */
+interface Begun {
+  readonly base: IncomingBase
+  readonly parties: Parties
+  readonly noted: Notes
+  readonly openpgp: XmlElement
+}
 
-async function openSealed(
-  openpgp: XmlElement,
-  delivery: Delivery,
-  { sender, peer, direction }: Parties,
-  noted: Notes,
-  options: OpenOptions,
-): Promise<Sealed> {
-  const { account, provider, decryptWith, now, limits, signal } = options
+/** What can be said before anything is decrypted: all of it, if that is an {@link Incoming}. */
+function begin(delivery: Delivery, account: BareJid): Begun | Incoming | undefined {
+  const { stanza, via, stampedAt } = delivery
+  const parties = peerOf(delivery, account)
+  const envelope = envelopeOf(stanza)
+  if (parties === undefined || !carries(envelope)) return undefined
+  const noted = notes()
+  const { peer, direction } = parties
+  const stanzaId = stanza.attributes.id
+  const base: IncomingBase = { account, peer, direction, via, stanzaId, stampedAt, notes: noted.all }
+  const refused = firstFinding(envelopeRows, envelope)
+  if (refused !== undefined) return { ...base, ...refused }
+  const [openpgp] = envelope.openpgp
+  if (openpgp === undefined) return { ...base, kind: "plaintext", body: bodyText(plaintextBodies(stanza), noted) ?? "" }
+  noteOuter(stanza, noted)
+  return { base, parties, noted, openpgp }
+}
+
+async function openSealed(begun: Begun, delivery: Delivery, options: OpenOptions): Promise<Received> {
+  const { base, openpgp } = begun
+  const { account, provider, decryptWith, trust, keysOf, now, limits, signal } = options
   const bytes = readBytes(openpgp, limits)
-  if (!(bytes instanceof Uint8Array)) return bytes
-  const judging: JudgingOptions = { ...options, sender }
-  const keys = await judgeKnownKeys(judging)
+  if (!(bytes instanceof Uint8Array)) return { ...base, ...bytes }
+  const judging: JudgingOptions = { sender: begun.parties.sender, keysOf, provider, trust, now, signal }
+  const keys = judgeKnownAtOnce(judging) ?? (await judgeKnownKeys(judging))
   let opened: Opened
   try {
     opened = await provider.open(bytes, { decryptWith, verifyWith: keys.verifyWith, now, limits, signal })
   } catch (error) {
-    return findingOf(error)
+    return { ...base, ...findingOf(error) }
   }
-  const isSenders = (certificate: string) => keys.senders.some(({ key }) => key.fingerprint === certificate)
-  const unsigned = firstFinding(openedRows, { opened, isSenders })
-  if (unsigned !== undefined) return unsigned
+  const read = readOpened({ opened, isSenders: isSendersBy(keys) }, begun.noted, limits)
+  if ("kind" in read) return { ...base, ...read }
+  const asked = judgeSigners(opened, keys, judging)
+  const signers = asked instanceof Promise ? await asked : asked
+  const finding = judgeContent(read, signers, begun, delivery, options)
+  if (finding !== undefined) return { ...base, ...finding }
+  const [signer] = signers
+  // The last row lets nothing pass that has no signer; without one there is nothing to tell.
+  if (signer === undefined) return { ...base, ...reject("signature") }
+  const replayKey = await replayKeyOf(account, signer.fingerprint, signer.signedAt, opened.plaintext)
+  return { ...secure(read, signer, begun), replayKey }
+}
 
-  let content: ContentElement
+function isSendersBy(keys: JudgedKeys): OpenedFacts["isSenders"] {
+  return (certificate) => keys.senders.some(({ key }) => key.fingerprint === certificate)
+}
+
+interface Read extends OpenedFacts {
+  readonly content: ContentElement
+}
+
+/** Judges what the engine said, and reads the content element only then. */
+function readOpened(facts: OpenedFacts, noted: Notes, limits: Partial<Limits> | undefined): Read | Finding {
+  const unsigned = firstFinding(openedRows, facts)
+  if (unsigned !== undefined) return unsigned
+  const { opened, isSenders } = facts
   try {
-    content = readContent(opened.plaintext, limits)
+    const content = readContent(opened.plaintext, limits)
+    for (const child of content.unknown) noted.add(`unknown beside the payload: ${nameFor(child)}`)
+    return { opened, isSenders, content }
   } catch (error) {
     return findingOf(error)
   }
-  for (const child of content.unknown) noted.add(`unknown beside the payload: ${nameFor(child)}`)
-  const signers = await judgeSigners(opened, keys, judging)
-  const recipient = direction === "in" ? account : peer
-  const outerTo = delivery.stanza.attributes.to ?? account
-  const facts = { opened, isSenders, content, signers, recipient, outerTo, now, stampedAt: delivery.stampedAt }
-  const finding = firstFinding(contentRows, facts)
-  if (finding?.kind === "unverified") return { ...finding, unverifiedBody: bodyOf(content, noted) }
-  if (finding !== undefined) return finding
+}
 
-  const [signer] = signers
-  // The last row lets nothing pass that has no signer; without one there is nothing to tell.
-  if (signer === undefined) return reject("signature")
+function judgeContent(
+  { opened, isSenders, content }: Read,
+  signers: readonly Signer[],
+  { parties: { direction, peer }, noted }: Begun,
+  { stanza, stampedAt }: Delivery,
+  { account, now }: OpenOptions,
+): Finding | undefined {
+  const recipient = direction === "in" ? account : peer
+  const outerTo = stanza.attributes.to ?? account
+  const facts: ContentFacts = { opened, isSenders, content, signers, recipient, outerTo, now, stampedAt }
+  const finding = firstFinding(contentRows, facts)
+  return finding?.kind === "unverified" ? { ...finding, unverifiedBody: bodyOf(content, noted) } : finding
+}
+
+function secure({ opened, content }: Read, signer: Signer, { base, noted }: Begun): Secure {
   const payload = acceptPayload(content.payload, noted)
   return {
+    ...base,
     kind: "secure",
     body: bodyText(payload, noted),
     payload,
@@ -128,7 +180,6 @@ async function openSealed(
     openedWith: opened.encryptedTo,
     writtenAt: content.time,
     trust: signer.decision,
-    replayKey: await replayKeyOf(account, signer.fingerprint, signer.signedAt, opened.plaintext),
   }
 }
 

@@ -9,7 +9,14 @@ import {
   type TrustDecision,
 } from "@aurochs/core"
 import type { CryptoProvider, Opened } from "@aurochs/crypto"
-import { findUserId, type JudgedKey, judgeKeys, type TrustPolicy } from "@aurochs/keys"
+import {
+  findUserId,
+  type JudgedKey,
+  type JudgeOptions,
+  judgeKeys,
+  judgeKeysAtOnce,
+  type TrustPolicy,
+} from "@aurochs/keys"
 
 /** What judging needs. */
 export interface JudgingOptions extends CallOptions {
@@ -44,18 +51,39 @@ export interface Signer {
  * @throws {AurochsError} `BACKEND`, `ABORTED`
  */
 export async function judgeKnownKeys(options: JudgingOptions): Promise<JudgedKeys> {
-  const { sender, keysOf, provider, trust, now, signal } = options
-  const verifyWith = new Map<Fingerprint, KnownKey>()
-  const senders: JudgedKey[] = []
-  for (const owner of new Set(keysOf.map((key) => key.owner))) {
-    const isSender = sameBareJid(owner, sender)
-    for (const judged of await judgeKeys({ owner, known: keysOf, provider, trust, now, signal })) {
-      if (judged.error !== undefined) continue
-      verifyWith.set(judged.key.fingerprint, judged.key)
-      if (isSender) senders.push(judged)
-    }
+  const judged: JudgedKey[] = []
+  for (const owner of ownersOf(options)) judged.push(...(await judgeKeys(judgingOf(owner, options))))
+  return readableOf(judged, options)
+}
+
+/**
+ * The same where the engine has nothing to be asked.
+ *
+ * @returns undefined: it has
+ */
+export function judgeKnownAtOnce(options: JudgingOptions): JudgedKeys | undefined {
+  const judged: JudgedKey[] = []
+  for (const owner of ownersOf(options)) {
+    const some = judgeKeysAtOnce(judgingOf(owner, options))
+    if (some === undefined) return undefined
+    judged.push(...some)
   }
-  return { verifyWith: [...verifyWith.values()], senders }
+  return readableOf(judged, options)
+}
+
+function ownersOf({ keysOf }: JudgingOptions): ReadonlySet<BareJid> {
+  return new Set(keysOf.map(({ owner }) => owner))
+}
+
+function judgingOf(owner: BareJid, { keysOf: known, provider, trust, now, signal }: JudgingOptions): JudgeOptions {
+  return { owner, known, provider, trust, now, signal }
+}
+
+function readableOf(judged: readonly JudgedKey[], { sender }: JudgingOptions): JudgedKeys {
+  const readable = judged.filter(({ error }) => error === undefined)
+  const keys = readable.map(({ key }) => key)
+  const verifyWith = keys.length < 2 ? keys : [...new Map(keys.map((key) => [key.fingerprint, key])).values()]
+  return { verifyWith, senders: readable.filter(({ key }) => sameBareJid(key.owner, sender)) }
 }
 
 /**
@@ -63,18 +91,22 @@ export async function judgeKnownKeys(options: JudgingOptions): Promise<JudgedKey
  *
  * @throws {AurochsError} `BACKEND`, `ABORTED`
  */
-export async function judgeSigners(opened: Opened, keys: JudgedKeys, options: JudgingOptions): Promise<Signer[]> {
-  const signers: Signer[] = []
+export function judgeSigners(
+  opened: Opened,
+  keys: JudgedKeys,
+  options: JudgingOptions,
+): readonly Signer[] | Promise<readonly Signer[]> {
+  const signers: (Signer | Promise<Signer>)[] = []
   for (const verdict of opened.signatures) {
     if (verdict.kind !== "valid") continue
     const { certificate, signedAt } = verdict
     const judged = keys.senders.find(({ key }) => key.fingerprint === certificate)
     if (judged === undefined) continue
-    const hasUserId =
-      findUserId(judged.info, options.sender) !== undefined || (await hadUserId(judged, signedAt, options))
-    signers.push({ fingerprint: certificate, signedAt, hasUserId, decision: judged.decision })
+    const signer = { fingerprint: certificate, signedAt, hasUserId: true, decision: judged.decision }
+    if (findUserId(judged.info, options.sender) !== undefined) signers.push(signer)
+    else signers.push(hadUserId(judged, signedAt, options).then((hasUserId) => ({ ...signer, hasUserId })))
   }
-  return signers
+  return signers.every((one): one is Signer => !(one instanceof Promise)) ? signers : Promise.all(signers)
 }
 
 /** What has expired since still stands for what was signed before; what was revoked does not. */

@@ -48,52 +48,55 @@ export const contentElement: {
    */
   read(e: XmlElement): ContentElement {
     const kind = kindOf(e)
-    const parts = partsOf(e)
-    const to = parts.to.map(({ attributes }) => {
+    const { to, time, rpad, payload, unknown } = partsOf(e)
+    const jids = to.map(({ attributes }) => {
       if (!attributes.jid) throw badXml("a <to/> without jid")
       return attributes.jid
     })
-    if (to.length === 0 && kind !== "crypt") throw badXml(`<${kind}/> without <to/>`)
-    const time = only("time", parts.time)
-    const [rpad, ...morePadding] = parts.rpad
-    if (morePadding.length > 0) throw badXml("more than one <rpad/>")
-    const payload = only("payload", parts.payload)
+    if (jids.length === 0 && kind !== "crypt") throw badXml(`<${kind}/> without <to/>`)
+    if (time === undefined || time === "several") throw badXml("exactly one <time/> is needed")
+    if (rpad === "several") throw badXml("more than one <rpad/>")
+    if (payload === undefined || payload === "several") throw badXml("exactly one <payload/> is needed")
     return {
       kind,
-      to,
+      to: jids,
       time: parseDateTime(time.attributes.stamp ?? ""),
       rpad: rpad === undefined ? undefined : textOf(rpad),
       payload: childElements(payload).map(withBodyNamespace),
-      unknown: parts.unknown,
+      unknown,
     }
   },
 }
 
+/** Of a child that may stand there once: it, or that it does not, or that it does not stand there alone. */
+type One = XmlElement | "several" | undefined
+
 /** The children of a content element by what they are. */
 interface Parts {
   readonly to: XmlElement[]
-  readonly time: XmlElement[]
-  readonly rpad: XmlElement[]
-  readonly payload: XmlElement[]
+  time: One
+  rpad: One
+  payload: One
   readonly unknown: { readonly name: string; readonly namespace: string }[]
 }
 
 function partsOf(e: XmlElement): Parts {
-  const parts: Parts = { to: [], time: [], rpad: [], payload: [], unknown: [] }
+  const parts: Parts = { to: [], time: undefined, rpad: undefined, payload: undefined, unknown: [] }
   for (const child of e.children) {
     if (typeof child === "string") continue
     const { name, namespace } = child
-    if (namespace === openpgp && (name === "to" || name === "time" || name === "rpad")) parts[name].push(child)
+    if (name === "to" && namespace === openpgp) parts.to.push(child)
+    else if ((name === "time" || name === "rpad") && namespace === openpgp) parts[name] = another(parts[name], child)
     // Fluux writes `<payload xmlns='jabber:client'>`. Two of them are two, whatever their namespaces.
-    else if (name === "payload" && (namespace === openpgp || namespace === client)) parts.payload.push(child)
+    else if (name === "payload" && (namespace === openpgp || namespace === client))
+      parts.payload = another(parts.payload, child)
     else parts.unknown.push({ name, namespace })
   }
   return parts
 }
 
-function only(name: string, [element, ...more]: readonly XmlElement[]): XmlElement {
-  if (element === undefined || more.length > 0) throw badXml(`exactly one <${name}/> is needed`)
-  return element
+function another(before: One, child: XmlElement): One {
+  return before === undefined ? child : "several"
 }
 
 function kindOf(e: XmlElement): ContentKind {

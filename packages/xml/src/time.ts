@@ -46,20 +46,16 @@ export function parseDateTime(text: string): Date {
 function usualTime(text: string): number | undefined {
   if (text.length !== 20 || text[4] !== "-" || text[7] !== "-" || text[10] !== "T" || text[19] !== "Z") return undefined
   if (text[13] !== ":" || text[16] !== ":") return undefined
-  const [century, year, month, day] = [twoDigits(text, 0), twoDigits(text, 2), twoDigits(text, 5), twoDigits(text, 8)]
-  const [hour, minute, second] = [twoDigits(text, 11), twoDigits(text, 14), twoDigits(text, 17)]
+  const year = twoDigits(text, 0) * 100 + twoDigits(text, 2)
+  const month = twoDigits(text, 5)
+  const day = twoDigits(text, 8)
+  const hour = twoDigits(text, 11)
+  const minute = twoDigits(text, 14)
+  const second = twoDigits(text, 17)
   // Written so that what is no number fits nowhere. JavaScript takes the years below 100 for others.
-  const fits =
-    century >= 1 &&
-    year >= 0 &&
-    month >= 1 &&
-    month <= 12 &&
-    day >= 1 &&
-    day <= 28 &&
-    hour <= 23 &&
-    minute <= 59 &&
-    second <= 59
-  return fits ? Date.UTC(century * 100 + year, month - 1, day, hour, minute, second) : undefined
+  const isDay = year >= 100 && month >= 1 && month <= 12 && day >= 1 && day <= 28
+  const fits = isDay && hour <= 23 && minute <= 59 && second <= 59
+  return fits ? Date.UTC(year, month - 1, day, hour, minute, second) : undefined
 }
 
 /** Two ASCII digits as a number; else NaN. */
