@@ -1,10 +1,20 @@
 import { Worker } from "node:worker_threads"
 import { AurochsError, aborted, type CallOptions, throwIfAborted } from "@aurochs/core"
-import { type Answer, type EngineDescription, type Order, unpackError, wipeSecrets } from "./protocol.ts"
+import { type FrameReader, type FrameWriter, frameReader, frameWriter, isFrames } from "./frames.ts"
+import {
+  type Answer,
+  type EngineDescription,
+  type FromWorker,
+  type Order,
+  unpackError,
+  wipeSecrets,
+} from "./protocol.ts"
+import { restarts } from "./restarts.ts"
+import { readValue } from "./usual.ts"
 
 /**
- * Calls that one worker is given at a time. They travel together, and their answers too: waking a thread costs as much as
- * a third of a message.
+ * Calls that one worker is given at a time: as many as it begins in one turn, and as many again, so that there is
+ * something to do while answers travel.
  */
 const MAX_IN_FLIGHT = 16
 
@@ -14,168 +24,259 @@ export interface Member {
   /** Undefined once it has ended. */
   thread: Worker | undefined
   inFlight: number
-  /** Not sent yet: what is said in one turn of the event loop goes together. */
-  outgoing: Order[]
+  /** Not sent yet: what is said in one turn of the event loop goes together, in this order. */
+  outgoing: (Order | FrameWriter)[]
 }
 
 /** What is to be done by a worker. */
 export interface Job extends CallOptions {
-  /** Makes the order for the worker that was chosen; what is secret in it is wiped once it is on its way. */
-  order(member: Member, call: number): Order
+  /** Has this worker all that is needed? */
+  fits(member: Member): boolean
+  /** Would any worker do, also one that is yet to be started? */
+  readonly anybody: boolean
+  /** Says it to the worker that was chosen, by `tell` or `tellUsual`. */
+  say(member: Member, call: number): void
   /** May the caller stop waiting before the worker has answered? Not if something may come of it that has to be kept track of. */
   readonly abandonable: boolean
+  /** @param by who did it */
+  readonly resolve: (value: unknown, by: Member) => void
+  /** With what the engine throws; `BACKEND` if no such worker is left; `ABORTED`. */
+  readonly reject: (error: unknown) => void
 }
 
 /** Several workers, each with a queue as short as possible. */
 export interface Crew {
+  /** Those that have ended and were not replaced among them. */
   readonly members: readonly Member[]
-  /**
-   * Has the least busy of these workers do it, as soon as one has room.
-   *
-   * @throws {AurochsError} what the engine throws; `BACKEND` if no such worker is left; `ABORTED`
-   */
-  dispatch(job: Job, among: readonly Member[]): Promise<{ readonly value: unknown; readonly by: Member }>
-  /** Sends something that nobody waits for. */
+  /** Has the least busy worker that fits do it, as soon as one has room. */
+  dispatch(job: Job): void
+  /** Says something; what is secret in it is wiped once it is on its way. */
   tell(member: Member, order: Order): void
+  /** Where a usual call is written. */
+  tellUsual(member: Member): FrameWriter
   /** Ends all threads. What is under way fails with `BACKEND`. */
   end(): Promise<void>
 }
 
 interface Waiting {
   readonly job: Job
-  readonly among: readonly Member[]
-  readonly resolve: (done: { value: unknown; by: Member }) => void
-  readonly reject: (error: unknown) => void
+  onAbort: (() => void) | undefined
   /** Who is doing it, under which number; undefined: nobody yet. */
-  sent: { readonly by: Member; readonly call: number } | undefined
+  by: Member | undefined
+  call: number
+}
+
+/** What a crew is made of. */
+export interface CrewOptions {
+  readonly script: URL
+  readonly engine: URL
+  readonly count: number
+  /** Told of each worker that was started in place of one that had ended. */
+  readonly onReplaced: (member: Member) => void
 }
 
 /**
- * Starts the workers and waits until each has its engine.
+ * Starts the workers and waits until each has its engine. One that ends by itself is replaced, a few times.
  *
  * @throws {AurochsError} `BACKEND` if one cannot be started
  */
-export async function crew(script: URL, engine: URL, count: number): Promise<Crew> {
-  let queue: Waiting[] = []
+export async function crew({ script, engine, count, onReplaced }: CrewOptions): Promise<Crew> {
+  const members: Member[] = []
+  const threads = new Set<Worker>()
   const pending = new Map<number, Waiting>()
-  const threads: Worker[] = []
+  const mayRestart = restarts()
+  let queue: Waiting[] = []
   let lastCall = 0
+  let starting = 0
+  let ended = false
 
-  function answered(answer: Exclude<Answer, { kind: "ready" }>, by: Member): void {
-    const waiting = pending.get(answer.call)
-    pending.delete(answer.call)
+  function settled(waiting: Waiting): Job {
+    if (waiting.onAbort !== undefined) waiting.job.signal?.removeEventListener("abort", waiting.onAbort)
+    return waiting.job
+  }
+
+  function takeBack(call: number, by: Member): Waiting | undefined {
+    const waiting = pending.get(call)
+    pending.delete(call)
     by.inFlight--
     if (by.inFlight === 0) by.thread?.unref()
-    if (answer.kind === "done") waiting?.resolve({ value: answer.value, by })
-    else waiting?.reject(unpackError(answer.error, by.engine.name))
+    return waiting
+  }
+
+  function answered(answer: Exclude<Answer, { kind: "ready" }>, by: Member): void {
+    const waiting = takeBack(answer.call, by)
+    if (waiting === undefined) return
+    if (answer.kind === "done") settled(waiting).resolve(answer.value, by)
+    else settled(waiting).reject(unpackError(answer.error, by.engine.name))
+  }
+
+  function readAnswers(from: FrameReader, by: Member): void {
+    while (!from.isDone) {
+      const { call, value } = readValue(from)
+      const waiting = takeBack(call, by)
+      if (waiting !== undefined) settled(waiting).resolve(value, by)
+    }
   }
 
   /** Gives out what is waiting, first come, first served, as far as those who may do it have room. */
   function next(): void {
-    queue = queue.filter((waiting) => {
-      const member = leastBusy(waiting.among)
-      if (member === undefined) return true
-      if (member === "none") waiting.reject(gone())
-      else send(waiting, member)
-      return false
-    })
+    if (queue.length === 0 || (starting === 0 && members.every(isBusy))) return
+    queue = queue.filter((waiting) => !given(waiting))
+  }
+
+  /** @returns false: it has to wait */
+  function given(waiting: Waiting): boolean {
+    const { job } = waiting
+    const member = leastBusy(members, job)
+    if (member === "none" && !(job.anybody && starting > 0)) settled(waiting).reject(gone())
+    else if (member === "none" || member === undefined) return false
+    else send(waiting, member)
+    return true
   }
 
   function send(waiting: Waiting, by: Member): void {
-    const call = ++lastCall
-    waiting.sent = { by, call }
-    pending.set(call, waiting)
+    waiting.by = by
+    waiting.call = ++lastCall
+    pending.set(lastCall, waiting)
     by.inFlight++
     // A pool that nobody waits for keeps no process alive.
     if (by.inFlight === 1) by.thread?.ref()
-    tell(by, waiting.job.order(by, call))
+    try {
+      waiting.job.say(by, lastCall)
+    } catch (error) {
+      takeBack(waiting.call, by)
+      settled(waiting).reject(error)
+    }
   }
 
-  function tell(member: Member, order: Order): void {
+  function tell(member: Member, order: Order | FrameWriter): void {
     member.outgoing.push(order)
     if (member.outgoing.length === 1) queueMicrotask(() => flush(member))
+  }
+
+  function tellUsual(member: Member): FrameWriter {
+    const last = member.outgoing.at(-1)
+    if (last !== undefined && "take" in last) return last
+    const writer = frameWriter()
+    tell(member, writer)
+    return writer
   }
 
   function flush(member: Member): void {
     const { outgoing } = member
     member.outgoing = []
-    member.thread?.postMessage(outgoing)
-    for (const order of outgoing) if (order.kind === "call") wipeSecrets(order.method, order.args)
+    const items = outgoing.map((one) => ("take" in one ? one.take() : one))
+    member.thread?.postMessage(
+      items,
+      items.filter(isFrames).map(({ frames }) => frames),
+    )
+    for (const item of items) if ("kind" in item && item.kind === "call") wipeSecrets(item.method, item.args)
   }
 
   function stop(waiting: Waiting): void {
-    const { sent, job, reject } = waiting
-    if (sent === undefined) queue = queue.filter((one) => one !== waiting)
-    else tell(sent.by, { kind: "abort", call: sent.call })
-    if (sent === undefined || job.abandonable) reject(aborted(job.signal))
+    const { by, call, job } = waiting
+    if (by === undefined) queue = queue.filter((one) => one !== waiting)
+    else tell(by, { kind: "abort", call })
+    if (by === undefined || job.abandonable) settled(waiting).reject(aborted(job.signal))
   }
 
   async function start(): Promise<Member> {
     const thread = new Worker(script, { workerData: { engine: engine.href } })
-    threads.push(thread)
+    threads.add(thread)
     const { promise, resolve, reject } = Promise.withResolvers<Member>()
     let member: Member | undefined
-    thread.on("message", (answers: readonly Answer[]) => {
-      for (const answer of answers) {
-        if (answer.kind !== "ready") {
-          if (member !== undefined) answered(answer, member)
-          continue
-        }
-        member = { engine: answer.engine, thread, inFlight: 0, outgoing: [] }
-        thread.unref()
-        resolve(member)
+    thread.on("message", (items: readonly FromWorker[]) => {
+      for (const item of items) {
+        if (member === undefined) {
+          if (isFrames(item) || item.kind !== "ready") continue
+          member = { engine: item.engine, thread, inFlight: 0, outgoing: [] }
+          thread.unref()
+          resolve(member)
+        } else if (isFrames(item)) readAnswers(frameReader(item), member)
+        else if (item.kind !== "ready") answered(item, member)
       }
       next()
     })
     // What it says of its end may quote anything.
     thread.on("error", () => reject(gone()))
     thread.on("exit", () => {
+      threads.delete(thread)
       reject(gone())
-      if (member === undefined) return
-      member.thread = undefined
-      for (const [call, waiting] of pending) {
-        if (waiting.sent?.by !== member) continue
-        pending.delete(call)
-        waiting.reject(gone())
-      }
-      next()
+      if (member !== undefined) lost(member)
     })
     return promise
   }
 
-  const members = await Promise.all(Array.from({ length: count }, start)).catch(async (error: unknown) => {
-    await Promise.all(threads.map((thread) => thread.terminate()))
+  /** Nobody knows how far its calls came: they fail. */
+  function lost(member: Member): void {
+    member.thread = undefined
+    for (const [call, waiting] of pending) {
+      if (waiting.by !== member) continue
+      pending.delete(call)
+      settled(waiting).reject(gone())
+    }
+    void replace(member)
+  }
+
+  async function replace(before: Member): Promise<void> {
+    starting++
+    while (!ended && mayRestart()) {
+      const member = await start().catch(() => undefined)
+      if (member === undefined || ended) continue
+      members.splice(members.indexOf(before), 1, member)
+      onReplaced(member)
+      break
+    }
+    starting--
+    next()
+  }
+
+  async function end(): Promise<void> {
+    ended = true
+    await Promise.all([...threads].map((thread) => thread.terminate()))
+  }
+
+  try {
+    members.push(...(await Promise.all(Array.from({ length: count }, start))))
+  } catch (error) {
+    await end()
     throw error
-  })
+  }
   return {
     members,
-    async dispatch(job, among) {
-      throwIfAborted(job)
-      const { promise, resolve, reject } = Promise.withResolvers<{ value: unknown; by: Member }>()
-      const waiting: Waiting = { job, among, resolve, reject, sent: undefined }
-      const onAbort = () => stop(waiting)
-      job.signal?.addEventListener("abort", onAbort, { once: true })
+    dispatch(job) {
+      const waiting: Waiting = { job, onAbort: undefined, by: undefined, call: 0 }
       try {
-        queue.push(waiting)
-        next()
-        return await promise
-      } finally {
-        job.signal?.removeEventListener("abort", onAbort)
+        throwIfAborted(job)
+      } catch (error) {
+        job.reject(error)
+        return
       }
+      if (job.signal !== undefined) {
+        waiting.onAbort = () => stop(waiting)
+        job.signal.addEventListener("abort", waiting.onAbort, { once: true })
+      }
+      if (!given(waiting)) queue.push(waiting)
     },
     tell,
-    async end() {
-      await Promise.all(threads.map((thread) => thread.terminate()))
-    },
+    tellUsual,
+    end,
   }
 }
 
-/** @returns undefined: all are busy; `none`: all have ended */
-function leastBusy(among: readonly Member[]): Member | "none" | undefined {
-  const alive = among.filter(({ thread }) => thread !== undefined)
-  if (alive.length === 0) return "none"
-  const best = alive.reduce((a, b) => (b.inFlight < a.inFlight ? b : a))
-  return best.inFlight < MAX_IN_FLIGHT ? best : undefined
+function isBusy({ thread, inFlight }: Member): boolean {
+  return thread !== undefined && inFlight >= MAX_IN_FLIGHT
+}
+
+/** @returns undefined: all that fit are busy; `none`: all of them have ended */
+function leastBusy(members: readonly Member[], job: Job): Member | "none" | undefined {
+  let best: Member | undefined
+  for (const member of members) {
+    if (member.thread === undefined || !job.fits(member)) continue
+    if (best === undefined || member.inFlight < best.inFlight) best = member
+  }
+  if (best === undefined) return "none"
+  return isBusy(best) ? undefined : best
 }
 
 function gone(): AurochsError<"BACKEND"> {

@@ -1,4 +1,6 @@
-import { type AnyAurochsError, AurochsError, isAurochsError } from "@aurochs/core"
+import { type AnyAurochsError, AurochsError, type Certificate, isAurochsError } from "@aurochs/core"
+import type { Limits } from "@aurochs/crypto"
+import type { Frames } from "./frames.ts"
 
 /** Calls of a provider, by their place in it. */
 export type Method =
@@ -17,9 +19,14 @@ export type Method =
   | "lifecycle.revoke"
   | "lifecycle.renew"
   | "lifecycle.certify"
+  | "lifecycle.adopt"
   | "secrets.export"
   | "secrets.encryptWithPassword"
   | "secrets.decryptWithPassword"
+  | "keyFacts.encryptionKey"
+  | "keyFacts.signingKey"
+  | "keyFacts.decryptionKeys"
+  | "keyFacts.signers"
 
 /** Instead of one key's number, which begin at 1. */
 export const ALL_KEYS = 0
@@ -39,6 +46,8 @@ export type Order =
     }
   | { readonly kind: "abort"; readonly call: number }
   | { readonly kind: "dispose"; readonly call: number; readonly key: number }
+  /** A certificate that later orders speak of by its number. */
+  | { readonly kind: "know"; readonly number: number; readonly certificate: Certificate }
   | { readonly kind: "forget"; readonly certificate: number }
 
 /** What a worker says. */
@@ -52,7 +61,13 @@ export interface EngineDescription {
   readonly name: string
   readonly verdicts: "full" | "valid-only"
   readonly methods: readonly Method[]
+  /** Of `keyFacts`, where the engine has them. */
+  readonly limits: Limits | undefined
 }
+
+/** What goes between the threads, several at a time; calls that are made for each message as {@link Frames}. */
+export type ToWorker = Order | Frames
+export type FromWorker = Answer | Frames
 
 /** An error on its way between threads; undefined: one that no caller is told more of. */
 export type PackedError = Pick<AnyAurochsError, "code" | "message" | "details"> | undefined
@@ -77,9 +92,6 @@ export interface KeyReference {
 }
 export interface CertificateReference {
   readonly aurochsCertificate: number
-  /** The first time. */
-  readonly fingerprint?: unknown
-  readonly bytes?: Uint8Array | undefined
 }
 
 /**
@@ -89,6 +101,8 @@ export interface CertificateReference {
  * along that lies in the same memory; `same`: they stay what they are
  */
 export function mapped(value: unknown, bytes: "own" | "same", replace: (object: object) => unknown): unknown {
+  // Nothing that could not be sent: the engine does without.
+  if (typeof value === "function" || typeof value === "symbol") return undefined
   if (typeof value !== "object" || value === null || value instanceof Date) return value
   if (value instanceof Uint8Array) return bytes === "own" ? new Uint8Array(value) : value
   if (value instanceof AbortSignal) return undefined
