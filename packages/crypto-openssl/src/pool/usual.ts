@@ -93,14 +93,14 @@ export function writeValue(to: FrameWriter, call: number, value: UsualValue): bo
     to.bytes(value)
     return true
   }
-  const { plaintext, encrypted, encryptedTo = "", signatures } = value
+  const { plaintext, encrypted, encryptedTo, signatures } = value
   const [signature] = signatures
   const isSigned = signature?.kind === "valid" && HEX.test(signature.certificate)
-  if (signatures.length > (isSigned ? 1 : 0) || (encryptedTo !== "" && !HEX.test(encryptedTo))) return false
+  if (signatures.length > (isSigned ? 1 : 0) || (encryptedTo !== undefined && !HEX.test(encryptedTo))) return false
   to.number(call)
   to.number(isSigned ? SIGNED : UNSIGNED)
   to.number(encrypted ? 1 : 0)
-  to.text(encryptedTo)
+  to.text(encryptedTo ?? "")
   to.bytes(plaintext)
   if (isSigned) {
     to.text(signature.certificate)
