@@ -106,6 +106,15 @@ export function isSecret(packet: KeyPacket): packet is pgp.SecretKeyPacket | pgp
 
 /** All secret keys that may decrypt: old, expired and revoked ones too, or old messages were lost. */
 export function decryptionKeys(key: Checked): readonly Usable[] {
+  const keys = decrypting.get(key) ?? allThatDecrypt(key)
+  decrypting.set(key, keys)
+  return keys
+}
+
+/** A checked key is unlocked before it is checked, and does not change. */
+const decrypting = new WeakMap<Checked, readonly Usable[]>()
+
+function allThatDecrypt(key: Checked): readonly Usable[] {
   const always = (usable: readonly (Usable | undefined)[]) => usable.filter((u) => u !== undefined)
   const spoken = key.primary.version === 6 ? { self: key.direct.at(-1) } : lastSelf(key)
   const { self, user } = { user: undefined, ...spoken }

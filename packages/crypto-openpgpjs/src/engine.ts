@@ -51,8 +51,17 @@ export function engineConfig(limits: Limits): pgp.Config {
 
 /** Signs like {@link engineConfig}, verifies arithmetic only: hashes are judged by us, so that the reason has a name. */
 export function arithmeticOnly(config: pgp.Config): pgp.Config {
-  return { ...config, rejectHashAlgorithms: new Set(), rejectMessageHashAlgorithms: new Set() }
+  const made = arithmetic.get(config) ?? {
+    ...config,
+    rejectHashAlgorithms: new Set(),
+    rejectMessageHashAlgorithms: new Set(),
+  }
+  arithmetic.set(config, made)
+  return made
 }
+
+/** A provider's configuration does not change; each has one of these. */
+const arithmetic = new WeakMap<pgp.Config, pgp.Config>()
 
 /** The bytes that a signature packet is verified over, as the library wants them. */
 export type SignedData =

@@ -24,6 +24,19 @@ interface Parsed {
   read(bytes: Uint8Array, config: pgp.Config): unknown
 }
 
+/** How far the parser came inside of one message. */
+interface State {
+  left: number
+  started: boolean
+  exceeded: boolean
+  compressed: boolean
+  failure: string | undefined
+}
+
+/** Where a configuration keeps it: also a copy that the library may make has it. */
+const state = Symbol("quota")
+type WithState = pgp.Config & { readonly [state]?: State }
+
 /**
  * A configuration that lets the library parse at most this many packets, and stops it then. By itself it parses to the
  * end whatever is wrong, and every wrong packet costs it an exception: a megabyte of them took eight seconds (attack
@@ -34,60 +47,43 @@ interface Parsed {
  * by packet; the caller has a stricter one.
  */
 export function quota(config: pgp.Config, maxPackets: number): Quota {
-  let left = maxPackets
-  let started = false
-  let exceeded = false
-  let compressed = false
-  let failure: string | undefined
-  const failed = (error: unknown): never => {
-    failure = error instanceof Error ? error.message : ""
-    throw error
-  }
-  const take = () => {
-    started = true
-    left--
-    if (left >= 0) return
-    exceeded = true
-    throw new Error("too many packets")
-  }
-  const once = () => {
-    take()
-    if (compressed) throw new Error("compression inside compression")
-    compressed = true
-  }
-  const refuse = () => {
-    started = true
-    throw new Error("a packet that does not belong into a message")
-  }
-  const allowed = new Map<number, Allowed>()
-  for (let tag = 0; tag < 64; tag++)
-    allowed.set(
-      tag,
-      replaced(tag, () => ({ read: refuse })),
-    )
-  for (const Packet of INSIDE)
-    allowed.set(
-      Packet.tag,
-      replaced(Packet.tag, () => before(new Packet(), take, failed)),
-    )
-  const tag = tags.compressedData
-  allowed.set(
-    tag,
-    replaced(tag, () => before(new pgp.CompressedDataPacket(), once, failed)),
-  )
-  return {
-    config: {
-      ...config,
-      enforceGrammar: false,
-      additionalAllowedPackets: [...allowed.values()],
-      get ignoreMalformedPackets(): boolean {
-        throw new Error("the parser was stopped")
-      },
+  const own: State = { left: maxPackets, started: false, exceeded: false, compressed: false, failure: undefined }
+  const counting: WithState = {
+    ...config,
+    enforceGrammar: false,
+    additionalAllowedPackets: ALLOWED,
+    get ignoreMalformedPackets(): boolean {
+      throw new Error("the parser was stopped")
     },
-    started: () => started,
-    exceeded: () => exceeded,
-    failure: () => failure,
+    [state]: own,
   }
+  return {
+    config: counting,
+    started: () => own.started,
+    exceeded: () => own.exceeded,
+    failure: () => own.failure,
+  }
+}
+
+/** @throws if it is no configuration of a quota, or its last packet was read */
+function take(own: State | undefined): void {
+  if (own === undefined) throw new Error("nothing counts the packets")
+  own.started = true
+  own.left--
+  if (own.left >= 0) return
+  own.exceeded = true
+  throw new Error("too many packets")
+}
+
+function takeCompressed(own: State | undefined): void {
+  take(own)
+  if (own?.compressed !== false) throw new Error("compression inside compression")
+  own.compressed = true
+}
+
+function refuse(own: State | undefined): never {
+  if (own !== undefined) own.started = true
+  throw new Error("a packet that does not belong into a message")
 }
 
 /** Something that the library can call `new` on and finds a tag at. */
@@ -99,17 +95,27 @@ function replaced(tag: number, make: () => object): Allowed {
   return Object.assign(Packet as unknown as new () => object, { tag: String(tag) as unknown as Allowed["tag"] })
 }
 
-/** Runs `check` before the packet reads anything, and `failed` with what its reading throws. */
-function before(packet: object, check: () => void, failed: (error: unknown) => never): object {
+/** Runs `check` before the packet reads anything, and remembers what its reading throws. */
+function before(packet: object, check: (own: State | undefined) => void): object {
   const parsed = packet as Parsed
   const read = parsed.read.bind(packet)
   parsed.read = async (bytes, config) => {
+    const own = (config as WithState)[state]
     try {
-      check()
+      check(own)
       await read(bytes, config)
     } catch (error) {
-      failed(error)
+      if (own !== undefined) own.failure = error instanceof Error ? error.message : ""
+      throw error
     }
   }
   return packet
 }
+
+/** The parser's classes, for every type. They are the same for all messages: what differs stands in the configuration. */
+const ALLOWED: Allowed[] = Array.from({ length: 64 }, (_, tag) => {
+  if (tag === tags.compressedData) return replaced(tag, () => before(new pgp.CompressedDataPacket(), takeCompressed))
+  const Inside = INSIDE.find((one) => Number(one.tag) === tag)
+  if (Inside !== undefined) return replaced(tag, () => before(new Inside(), take))
+  return replaced(tag, () => ({ read: (_: Uint8Array, config: WithState) => refuse(config[state]) }))
+})
