@@ -45,7 +45,7 @@ export const workerPool: BenchModule = {
       })
       for (const row of rows) {
         const side = sides.find((one) => one.side === row.side)
-        yield { ...row, also: { longestTurnMs: side === undefined ? Number.NaN : await longestTurnMs(side) } }
+        if (side !== undefined) yield { ...row, also: await costs(side) }
       }
     }
   },
@@ -59,14 +59,26 @@ function inFlight(side: string, once: () => unknown): Side {
   return { side, once: () => Promise.all(Array.from({ length: IN_FLIGHT }, several)), opsPerCall: CALLS }
 }
 
-/** Work in the background, and how long the event loop takes to come round meanwhile. */
-async function longestTurnMs({ once }: Side): Promise<number> {
+/** How long the event loop takes to come round while the work is done, and what the work costs where nothing else runs. */
+async function costs(side: Side): Promise<Record<string, number>> {
+  const longestTurnMs = await longestTurn(side)
+  const [all, asking] = [process.cpuUsage(), process.threadCpuUsage()]
+  const calls = await forOneSecond(side)
+  const perCall = ({ user, system }: { user: number; system: number }) => (user + system) / calls
+  return {
+    longestTurnMs,
+    askingUs: perCall(process.threadCpuUsage(asking)),
+    allThreadsUs: perCall(process.cpuUsage(all)),
+  }
+}
+
+async function longestTurn(side: Side): Promise<number> {
   let longest = 0
-  const end = performance.now() + 1_000
-  const work = (async () => {
-    while (performance.now() < end) await once()
-  })()
-  for (let before = performance.now(); before < end; ) {
+  let isDone = false
+  const work = forOneSecond(side).then(() => {
+    isDone = true
+  })
+  for (let before = performance.now(); !isDone; ) {
     await setImmediate()
     const now = performance.now()
     longest = Math.max(longest, now - before)
@@ -74,4 +86,11 @@ async function longestTurnMs({ once }: Side): Promise<number> {
   }
   await work
   return longest
+}
+
+/** @returns how many operations were done */
+async function forOneSecond({ once, opsPerCall = 1 }: Side): Promise<number> {
+  let calls = 0
+  for (const end = performance.now() + 1_000; performance.now() < end; calls += opsPerCall) await once()
+  return calls
 }

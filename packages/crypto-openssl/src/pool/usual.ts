@@ -96,6 +96,8 @@ export function writeValue(to: FrameWriter, call: number, value: UsualValue): bo
   const { plaintext, encrypted, encryptedTo, signatures } = value
   const [signature] = signatures
   const isSigned = signature?.kind === "valid" && HEX.test(signature.certificate)
+  // All is looked at before anything is written: half a value would spoil those behind it.
+  if (!(plaintext instanceof Uint8Array) || (isSigned && !(signature.signedAt instanceof Date))) return false
   if (signatures.length > (isSigned ? 1 : 0) || (encryptedTo !== undefined && !HEX.test(encryptedTo))) return false
   to.number(call)
   to.number(isSigned ? SIGNED : UNSIGNED)
