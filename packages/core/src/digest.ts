@@ -20,11 +20,21 @@ export async function digestOf(...fields: readonly (string | Uint8Array)[]): Pro
   let most = 0
   // A UTF-16 unit takes at most three bytes.
   for (const field of fields) most += 4 + (typeof field === "string" ? 3 * field.length : field.length)
-  const framed = new Uint8Array(most)
+  if (node?.hash === undefined) return webSha256(framedIn(new Uint8Array(most), fields))
+  if (most > desk.length) return node.hash("sha256", framedIn(new Uint8Array(most), fields), "hex")
+  const framed = framedIn(desk, fields)
+  const digest = node.hash("sha256", framed, "hex")
+  framed.fill(0)
+  return digest
+}
+
+/** Where short lists of fields are put together; used within one turn, and wiped. */
+const desk = new Uint8Array(4_096)
+
+function framedIn(into: Uint8Array<ArrayBuffer>, fields: readonly (string | Uint8Array)[]): Uint8Array<ArrayBuffer> {
   let end = 0
-  for (const field of fields) end = frame(framed, end, field)
-  const whole = framed.subarray(0, end)
-  return node?.hash?.("sha256", whole, "hex") ?? webSha256(whole)
+  for (const field of fields) end = frame(into, end, field)
+  return into.subarray(0, end)
 }
 
 /** @returns where the field ends */

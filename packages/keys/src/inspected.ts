@@ -50,8 +50,12 @@ function holdsAt({ holds }: CertificateInfo, now: Date): boolean {
   return holds !== undefined && at >= holds.from && at < holds.until
 }
 
+/** Node's own comparison, where there is one. */
+const node = (globalThis as { readonly Buffer?: { compare(a: Uint8Array, b: Uint8Array): number } }).Buffer
+
 function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
   if (a.length !== b.length) return false
+  if (node !== undefined) return node.compare(a, b) === 0
   for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false
   return true
 }

@@ -14,7 +14,7 @@ import type { TrustPolicy } from "@aurochs/keys"
 import { type ContentElement, namespaces, openpgpElement } from "@aurochs/xml"
 import { readContent } from "./content-text.ts"
 import { carries, envelopeOf, type Parties, peerOf, plaintextBodies } from "./envelope.ts"
-import type { Incoming, IncomingBase, Secure } from "./incoming.ts"
+import type { Incoming, IncomingBase } from "./incoming.ts"
 import { type Notes, nameFor, notes } from "./notes.ts"
 import { acceptPayload, bodyText } from "./payload.ts"
 import { replayKeyOf } from "./replay.ts"
@@ -130,7 +130,7 @@ async function openSealed(begun: Begun, delivery: Delivery, options: OpenOptions
   // The last row lets nothing pass that has no signer; without one there is nothing to tell.
   if (signer === undefined) return { ...base, ...reject("signature") }
   const replayKey = await replayKeyOf(account, signer.fingerprint, signer.signedAt, opened.plaintext)
-  return { ...secure(read, signer, begun), replayKey }
+  return secure(read, signer, begun, replayKey)
 }
 
 function isSendersBy(keys: JudgedKeys): OpenedFacts["isSenders"] {
@@ -169,7 +169,7 @@ function judgeContent(
   return finding?.kind === "unverified" ? { ...finding, unverifiedBody: bodyOf(content, noted) } : finding
 }
 
-function secure({ opened, content }: Read, signer: Signer, { base, noted }: Begun): Secure {
+function secure({ opened, content }: Read, signer: Signer, { base, noted }: Begun, replayKey: string): Received {
   const payload = acceptPayload(content.payload, noted)
   return {
     ...base,
@@ -180,6 +180,7 @@ function secure({ opened, content }: Read, signer: Signer, { base, noted }: Begu
     openedWith: opened.encryptedTo,
     writtenAt: content.time,
     trust: signer.decision,
+    replayKey,
   }
 }
 

@@ -71,8 +71,9 @@ export function judgeKnownAtOnce(options: JudgingOptions): JudgedKeys | undefine
   return readableOf(judged, options)
 }
 
-function ownersOf({ keysOf }: JudgingOptions): ReadonlySet<BareJid> {
-  return new Set(keysOf.map(({ owner }) => owner))
+function ownersOf({ keysOf }: JudgingOptions): Iterable<BareJid> {
+  const owners = keysOf.map(({ owner }) => owner)
+  return owners.length < 2 ? owners : new Set(owners)
 }
 
 function judgingOf(owner: BareJid, { keysOf: known, provider, trust, now, signal }: JudgingOptions): JudgeOptions {

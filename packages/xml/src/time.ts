@@ -44,8 +44,15 @@ export function parseDateTime(text: string): Date {
 
 /** As {@link formatDateTime} writes it, on a day that every month has; undefined: whatever it is, it is read step by step. */
 function usualTime(text: string): number | undefined {
-  if (text.length !== 20 || text[4] !== "-" || text[7] !== "-" || text[10] !== "T" || text[19] !== "Z") return undefined
-  if (text[13] !== ":" || text[16] !== ":") return undefined
+  const isFormed =
+    text.length === 20 &&
+    text.charCodeAt(4) === HYPHEN &&
+    text.charCodeAt(7) === HYPHEN &&
+    text.charCodeAt(10) === 0x54 &&
+    text.charCodeAt(13) === COLON &&
+    text.charCodeAt(16) === COLON &&
+    text.charCodeAt(19) === 0x5a
+  if (!isFormed) return undefined
   const year = twoDigits(text, 0) * 100 + twoDigits(text, 2)
   const month = twoDigits(text, 5)
   const day = twoDigits(text, 8)
@@ -57,6 +64,9 @@ function usualTime(text: string): number | undefined {
   const fits = isDay && hour <= 23 && minute <= 59 && second <= 59
   return fits ? Date.UTC(year, month - 1, day, hour, minute, second) : undefined
 }
+
+const HYPHEN = 0x2d
+const COLON = 0x3a
 
 /** Two ASCII digits as a number; else NaN. */
 function twoDigits(text: string, at: number): number {
