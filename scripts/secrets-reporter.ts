@@ -10,13 +10,16 @@ const WATCH = fileURLToPath(new URL("watch-secrets.ts", import.meta.url))
  */
 export default class Secrets implements Reporter {
   readonly #found = new Map<string, string>()
+  #vitest: Vitest | undefined
 
-  onInit({ projects }: Vitest): void {
-    for (const { config } of projects) config.setupFiles = [WATCH, ...config.setupFiles]
+  onInit(vitest: Vitest): void {
+    this.#vitest = vitest
+    for (const { config } of vitest.projects) config.setupFiles = [WATCH, ...config.setupFiles]
   }
 
   onUserConsoleLog({ content, taskId = "a log" }: Parameters<NonNullable<Reporter["onUserConsoleLog"]>>[0]): void {
-    this.#look(content, taskId)
+    const entity = this.#vitest?.state.idMap.get(taskId)
+    this.#look(content, entity === undefined ? taskId : `${entity.file.name} > ${entity.name}`)
   }
 
   onTestRunEnd(modules: readonly TestModule[], unhandled: readonly unknown[]): void {

@@ -94,10 +94,12 @@ export function ownKeyKeeper(
   }
 
   const nameForeign = (foreign: readonly Fingerprint[], log: Logger) => {
-    if (foreign.length > 0) log.warn("the own key list names keys of others", { foreign })
+    // Each once, however often the list is looked at.
     const unnamed = foreign.filter((one) => !named.has(one))
+    if (unnamed.length === 0) return
     for (const one of unnamed) named.add(one)
-    if (unnamed.length > 0) onForeign(unnamed)
+    log.warn("the own key list names keys of others", { foreign: unnamed })
+    onForeign(unnamed)
   }
 
   const reload = async (call?: CallOptions): Promise<boolean> => {
