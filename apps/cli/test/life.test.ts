@@ -102,11 +102,14 @@ describe("import and export", { timeout: 120_000 }, () => {
     expect(json(result.stdout)[0]?.fingerprint).toBe(json(made.stdout)[0]?.fingerprint)
   })
 
-  it("a v6 key only on demand", () => {
+  it("R53: a v4 key of the older Curve25519 with one User ID; a v6 key only on demand", () => {
     const v6 = cli("six", ["key", "generate", "--jid", ME, "--no-passphrase", "--v6", "--json"])
     expect(json(v6.stdout)[0]?.fingerprint).toMatch(/^[0-9A-F]{64}$/)
     const v4 = cli("four", ["key", "generate", "--jid", ME, "--no-passphrase", "--json"])
     expect(json(v4.stdout)[0]?.fingerprint).toMatch(/^[0-9A-F]{40}$/)
+    expect(json(cli("four", ["key", "show", "--json"]).stdout)).toMatchObject([
+      { algorithm: "ed25519Legacy", userIds: [{ text: `xmpp:${ME}`, status: "valid" }] },
+    ])
   })
 })
 
