@@ -23,12 +23,18 @@ export interface LateKeys {
 
 /** Makes it. */
 export function lateKeys(parts: Parts, contacts: ContactKeys, incomings: Incomings): LateKeys {
-  const { account, storage, clock, log } = parts
+  const { account, provider, storage, clock, log } = parts
 
   const changed = async (peer: BareJid, options?: CallOptions) => {
     try {
       const query = { account, peer, outcome: "unverified", limit: MAX_ENTRIES } as const
       for await (const entry of storage.archive.read(query, options)) await incomings.reopen(entry)
+      if (provider.verdicts === "full") return
+      // Such an engine takes a signature by a key that is not known yet for a forgery.
+      const rejected = { ...query, outcome: "rejected", order: "new-first" } as const
+      for await (const entry of storage.archive.read(rejected, options)) {
+        if (entry.verdict?.reason === "signature") await incomings.reopen(entry)
+      }
     } catch (error) {
       if (!options?.signal?.aborted) log.error("unverified messages could not be opened again", describeError(error))
     }

@@ -55,8 +55,7 @@ export async function openDelivery(delivery: Delivery, options: OpeningOptions):
   if (sender === undefined) return { kind: "nothing" }
   const known = keysOfSender(sender, options)
   let received = await openOnce(delivery, sender, options, known)
-  const isUnknown = received?.kind === "unverified" && received.reason === "unknown-key"
-  if (isUnknown && mayRefresh && sender !== parts.account) {
+  if (mayLackKeys(received, parts) && mayRefresh && sender !== parts.account) {
     const isChanged = await tryRefresh(sender, options)
     // Somebody else may have read them since they were looked at here.
     const now = keysOfSender(sender, options)
@@ -85,8 +84,7 @@ export async function openTogether(
     const sender = peerOf(delivery, options.parts.account)?.sender
     if (sender === undefined) return undefined
     const received = await openOnce(delivery, sender, options, keysOf(sender))
-    if (received === undefined || (received.kind === "unverified" && received.reason === "unknown-key"))
-      return undefined
+    if (received === undefined || mayLackKeys(received, options.parts)) return undefined
     return { received, identity: received.kind === "secure" ? await stanzaIdentity(delivery) : "" }
   }
   const opened: Awaited<ReturnType<typeof openOne>>[] = []
@@ -98,6 +96,12 @@ export async function openTogether(
   return await Promise.all(
     opened.map((one) => one && judged(one.received, one.identity, options).catch(() => "unclear" as const)),
   )
+}
+
+/** May it be that only a key is missing? Some engines cannot tell that from a forgery. */
+function mayLackKeys(received: Received | undefined, { provider }: Parts): boolean {
+  if (received?.kind === "unverified") return received.reason === "unknown-key" || received.reason === "undetermined"
+  return received?.kind === "rejected" && received.check === "signature" && provider.verdicts === "valid-only"
 }
 
 /** What is secure is claimed, in the order of the calls; what cannot be told from a replay counts as one. */

@@ -1,4 +1,5 @@
 import { aborted, element, type KnownKey, type XmlElement } from "@aurochs/core"
+import type { CryptoProvider } from "@aurochs/crypto"
 import type { Incoming } from "@aurochs/message"
 import type { ArchiveEntry } from "@aurochs/storage"
 import { namespaces, openpgpElement } from "@aurochs/xml"
@@ -355,6 +356,37 @@ describe("keys that are not there", () => {
     await juliet.say(botJid, bot.certificate, "again")
     await quiet(bot, 2)
     expect(heard).toEqual(["too early", "again"])
+  })
+
+  test("R15, R18: an engine that cannot tell a forgery from an unknown key: unverified, or rejected; opened again when the key arrives", async () => {
+    const vague: CryptoProvider = {
+      ...provider,
+      verdicts: "valid-only",
+      async open(message, options) {
+        const opened = await provider.open(message, options)
+        const signatures = opened.signatures.map((one) =>
+          one.kind === "valid" ? one : ({ kind: "unverified", reason: "undetermined" } as const),
+        )
+        return { ...opened, signatures }
+      },
+    }
+    const clock = testClock()
+    const { juliet, bot } = await setUp({ provider: vague, clock }, false)
+    await juliet.say(botJid, bot.certificate, "too early")
+    await quiet(bot, 1)
+    expect(verdictsOf(await archived(bot))).toEqual(["unverified undetermined"])
+    juliet.announce()
+    await eventually(async () => expect(verdictsOf(await archived(bot))).toEqual(["secure"]))
+    const another = await createPeer(world, "juliet", { announced: false })
+    await another.say(botJid, bot.certificate, "with a new key")
+    await quiet(bot, 2)
+    expect(verdictsOf(await archived(bot))).toEqual(["secure", "rejected signature"])
+    expect(heard).toEqual(["too early"])
+    another.announce()
+    // News of one owner are not followed more often than this.
+    await clock.advance(11_000)
+    await eventually(async () => expect(verdictsOf(await archived(bot))).toEqual(["secure", "secure"]))
+    expect(heard).toEqual(["too early", "with a new key"])
   })
 
   test("A22: what is dated in the future is kept, and opened again once the clock allows", async () => {

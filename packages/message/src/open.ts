@@ -120,7 +120,8 @@ async function openSealed(begun: Begun, delivery: Delivery, options: OpenOptions
   } catch (error) {
     return { ...base, ...findingOf(error) }
   }
-  const read = readOpened({ opened, isSenders: isSendersBy(keys) }, begun.noted, limits)
+  const hasToVouch = provider.verdicts === "valid-only" && keys.senders.length > 0
+  const read = readOpened({ opened, isSenders: isSendersBy(keys), hasToVouch }, begun.noted, limits)
   if ("kind" in read) return { ...base, ...read }
   const asked = judgeSigners(opened, keys, judging)
   const signers = asked instanceof Promise ? await asked : asked
@@ -145,18 +146,18 @@ interface Read extends OpenedFacts {
 function readOpened(facts: OpenedFacts, noted: Notes, limits: Partial<Limits> | undefined): Read | Finding {
   const unsigned = firstFinding(openedRows, facts)
   if (unsigned !== undefined) return unsigned
-  const { opened, isSenders } = facts
+  const { opened } = facts
   try {
     const content = readContent(opened.plaintext, limits)
     for (const child of content.unknown) noted.add(`unknown beside the payload: ${nameFor(child)}`)
-    return { opened, isSenders, content }
+    return { ...facts, content }
   } catch (error) {
     return findingOf(error)
   }
 }
 
 function judgeContent(
-  { opened, isSenders, content }: Read,
+  read: Read,
   signers: readonly Signer[],
   { parties: { direction, peer }, noted }: Begun,
   { stanza, stampedAt }: Delivery,
@@ -164,9 +165,9 @@ function judgeContent(
 ): Finding | undefined {
   const recipient = direction === "in" ? account : peer
   const outerTo = stanza.attributes.to ?? account
-  const facts: ContentFacts = { opened, isSenders, content, signers, recipient, outerTo, now, stampedAt }
+  const facts: ContentFacts = { ...read, signers, recipient, outerTo, now, stampedAt }
   const finding = firstFinding(contentRows, facts)
-  return finding?.kind === "unverified" ? { ...finding, unverifiedBody: bodyOf(content, noted) } : finding
+  return finding?.kind === "unverified" ? { ...finding, unverifiedBody: bodyOf(read.content, noted) } : finding
 }
 
 function secure({ opened, content }: Read, signer: Signer, { base, noted }: Begun, replayKey: string): Received {

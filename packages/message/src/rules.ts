@@ -23,6 +23,8 @@ export interface OpenedFacts {
   readonly opened: Opened
   /** Is this certificate one of the sender's? */
   readonly isSenders: (fingerprint: string) => boolean
+  /** The engine cannot tell a forgery from an unknown key, and keys of the sender are known. */
+  readonly hasToVouch: boolean
 }
 
 /** The content element was read. `signers` are those whose signature is valid, all of them the sender's. */
@@ -68,6 +70,11 @@ export const openedRows: readonly Row<OpenedFacts>[] = [
   {
     rule: "R15: no signature is invalid",
     when: ({ opened }) => opened.signatures.some(({ kind }) => kind === "invalid"),
+    finding: reject("signature"),
+  },
+  {
+    rule: "R15, A25: an engine that cannot tell a forgery from an unknown key has to vouch, if keys of the sender are known",
+    when: ({ opened, hasToVouch }) => hasToVouch && opened.signatures.some(isUndetermined),
     finding: reject("signature"),
   },
   {
@@ -162,6 +169,10 @@ export function reject(check: Check, error?: AurochsError): Finding {
 
 function isContentElement({ name, namespace }: { readonly name: string; readonly namespace: string }): boolean {
   return namespace === namespaces.openpgp && (name === "signcrypt" || name === "sign" || name === "crypt")
+}
+
+function isUndetermined(verdict: Opened["signatures"][number]): boolean {
+  return verdict.kind === "unverified" && verdict.reason === "undetermined"
 }
 
 function unverifiedBecauseOf(opened: Opened): Finding {

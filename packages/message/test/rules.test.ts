@@ -1,4 +1,4 @@
-import { bareJid, type TrustDecision } from "@aurochs/core"
+import { bareJid, type KnownKey, type TrustDecision } from "@aurochs/core"
 import type { CryptoProvider } from "@aurochs/crypto"
 import { pinned, verifiedOnly } from "@aurochs/keys"
 import * as pgp from "openpgp"
@@ -121,17 +121,23 @@ describe("the signature (XEP-0373 §3.2)", () => {
     }
   })
 
-  it("R15: what an engine cannot tell is unverified", async () => {
-    const vague: CryptoProvider = {
+  it("R15, A25: what an engine cannot tell is unverified; rejected, if it cannot tell forgeries and keys are known", async () => {
+    const vague = (verdicts: CryptoProvider["verdicts"]): CryptoProvider => ({
       ...provider,
-      verdicts: "valid-only",
+      verdicts,
       open: async (bytes, options) => ({
         ...(await provider.open(bytes, options)),
         signatures: [{ kind: "unverified", reason: "undetermined", issuer: "0123456789ABCDEF" }],
       }),
-    }
-    const received = await receiveContent(people, {}, {}, { provider: vague })
-    expect(received).toMatchObject({ kind: "unverified", reason: "undetermined", issuer: "0123456789ABCDEF" })
+    })
+    const undetermined = { kind: "unverified", reason: "undetermined", issuer: "0123456789ABCDEF" }
+    const open = (verdicts: CryptoProvider["verdicts"], keysOf?: readonly KnownKey[]) =>
+      receiveContent(people, {}, {}, { provider: vague(verdicts), ...(keysOf === undefined ? {} : { keysOf }) })
+    expect(await open("full")).toMatchObject(undetermined)
+    expect(await open("valid-only", [])).toMatchObject(undetermined)
+    // Keys of somebody else are none of the sender's.
+    expect(await open("valid-only", [knownKey(people.alice, people.alice)])).toMatchObject(undetermined)
+    expect(await open("valid-only")).toEqual(rejected("signature"))
   })
 
   it("R15: a key that expired before signing is unverified, one that expired since stays secure", async () => {
