@@ -26,8 +26,9 @@ export function element(
   children: readonly (XmlElement | string)[] = [],
 ): XmlElement {
   const kept: Record<string, string> = {}
-  for (const [key, value] of Object.entries(attributes)) {
-    if (value === undefined) continue
+  for (const key in attributes) {
+    const value = attributes[key]
+    if (value === undefined || !Object.hasOwn(attributes, key)) continue
     // Set, it would be the object's prototype: an attribute of this name is one like any other.
     if (key === "__proto__")
       Object.defineProperty(kept, key, { value, enumerable: true, writable: true, configurable: true })

@@ -33,12 +33,17 @@ export function cryptoRandom(): Random {
 
 /** An identifier of 128 random bits as 32 hex digits, for stanza ids and the like. */
 export function randomId(random: Random): string {
-  let text = ""
-  for (const byte of random.bytes(16)) text += HEX[byte]
-  return text
+  const bytes = random.bytes(16)
+  const digits = new Uint8Array(32)
+  for (let i = 0; i < 16; i++) {
+    const byte = bytes[i] ?? 0
+    digits[2 * i] = HEX.charCodeAt(byte >> 4)
+    digits[2 * i + 1] = HEX.charCodeAt(byte & 15)
+  }
+  return String.fromCharCode.apply(null, digits as unknown as number[])
 }
 
-const HEX: readonly string[] = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"))
+const HEX = "0123456789abcdef"
 
 /**
  * A uniformly distributed integer from `min` to `max`, both included.

@@ -14,7 +14,6 @@ const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789
  */
 export function randomPadding(random: Random): string {
   const length = randomInteger(random, RPAD_MIN_LENGTH, RPAD_MAX_LENGTH)
-  let text = ""
-  for (const byte of random.bytes(length)) text += ALPHABET.charAt(byte & 63)
-  return text
+  const characters = random.bytes(length).map((byte) => ALPHABET.charCodeAt(byte & 63))
+  return String.fromCharCode.apply(null, characters as unknown as number[])
 }

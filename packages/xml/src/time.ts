@@ -7,6 +7,16 @@ import { badXml } from "./limits.ts"
  * @throws {AurochsError} `BAD_DATA` (`xml`) outside the years 0000 to 9999
  */
 export function formatDateTime(date: Date): string {
+  const second = Math.floor(date.getTime() / 1000)
+  // Many messages have the same second. NaN equals nothing.
+  if (second !== last.second) last = { second, text: formatted(date) }
+  return last.text
+}
+
+/** What was written last. */
+let last: { readonly second: number; readonly text: string } = { second: 0, text: "1970-01-01T00:00:00Z" }
+
+function formatted(date: Date): string {
   const text = Number.isNaN(date.getTime()) ? "" : date.toISOString()
   if (text.length !== 24) throw badXml("a time outside the years 0000 to 9999")
   return `${text.slice(0, 19)}Z`
