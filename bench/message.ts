@@ -116,7 +116,8 @@ export const messageOpen: BenchModule = {
   title: "What `message.open` costs beside the bare provider",
   about:
     "`message.open` reads Base64, judges the sender's keys, has the message opened, reads the content element strictly " +
-    "and applies every rule. The bare provider opens the same OpenPGP message.",
+    "and applies every rule. The bare provider opens the same OpenPGP message. What is known of a key is asked once for as " +
+    "long as it holds (`CertificateInfo.holds`); the policy and every rule are asked for each message.",
   nMeans: "bytes",
   opsMean: "messages",
   run: (context) =>
