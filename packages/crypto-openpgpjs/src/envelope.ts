@@ -1,6 +1,7 @@
 import type { Limits } from "@aurochs/crypto"
 import { type Packet, readPackets, tag } from "@aurochs/crypto/packets"
 import { badData } from "./errors.ts"
+import { hexOf } from "./hex.ts"
 
 /** A packet: whole, and its body in one piece. */
 export interface Whole {
@@ -94,6 +95,5 @@ function recipientOf(body: Uint8Array): string | undefined {
 }
 
 function keyId(bytes: Uint8Array): string | undefined {
-  const hex = Array.from(bytes, (b) => b.toString(16).padStart(2, "0")).join("")
-  return /^0*$/.test(hex) ? undefined : hex
+  return bytes.every((byte) => byte === 0) ? undefined : hexOf(bytes)
 }

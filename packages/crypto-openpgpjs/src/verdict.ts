@@ -3,6 +3,7 @@ import type { SignatureVerdict } from "@aurochs/crypto"
 import * as pgp from "openpgp"
 import type { Checked, CheckedSubkey, KeyPacket } from "./checked.ts"
 import { arithmeticOnly, signatureHolds } from "./engine.ts"
+import { hexOf } from "./hex.ts"
 import {
   CLOCK_SKEW_MS,
   hasFlag,
@@ -61,9 +62,7 @@ function issuerOf(signature: pgp.SignaturePacket): string {
 }
 
 function hex(bytes: Uint8Array): string {
-  return Array.from(bytes, (b) => b.toString(16).padStart(2, "0"))
-    .join("")
-    .toUpperCase()
+  return hexOf(bytes).toUpperCase()
 }
 
 const INTENDED_RECIPIENT = 35

@@ -36,12 +36,18 @@ export async function inspected(
 ): Promise<CertificateInfo> {
   const of = new Uint8Array(bytes)
   const { now, signal } = options
-  const info = Object.freeze({ ...(await provider.inspect(bytes, { now, signal })) })
+  const info = frozen(await provider.inspect(bytes, { now, signal }))
   // Changed while the engine read it: nobody knows what the answer is about.
   if (!holdsAt(info, now) || !sameBytes(of, bytes)) return info
   const byBytes = said.get(provider) ?? new WeakMap<Uint8Array, Said>()
   said.set(provider, byBytes.set(bytes, { of, info }))
   return info
+}
+
+/** Whoever is given it, is given what others are given later. */
+function frozen(info: CertificateInfo): CertificateInfo {
+  const userIds = info.userIds.map((one) => Object.freeze({ ...one }))
+  return Object.freeze({ ...info, userIds: Object.freeze(userIds) })
 }
 
 /** Written so that a moment that is none lies nowhere. */

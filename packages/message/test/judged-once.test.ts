@@ -42,7 +42,8 @@ describe("what a certificate says is asked once, for as long as it holds", () =>
     const first = await judge(keysOf, engine.provider)
     expect(await judge(keysOf, engine.provider, new Date(now.getTime() + DAY_MS))).toEqual(first)
     expect(engine.asked).toBe(1)
-    expect(() => Object.assign(first.senders[0]?.info ?? {}, { canSign: false })).toThrow(TypeError)
+    const { info } = first.senders[0] ?? {}
+    for (const part of [info, info?.userIds, info?.userIds[0]]) expect(Object.isFrozen(part)).toBe(true)
     const another = counting()
     await judge(keysOf, another.provider)
     expect(another.asked).toBe(1)
