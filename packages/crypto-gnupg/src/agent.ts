@@ -1,4 +1,7 @@
 import { execFileSync } from "node:child_process"
+import { existsSync } from "node:fs"
+import { join } from "node:path"
+import { setTimeout as sleep } from "node:timers/promises"
 import type { CallOptions } from "@aurochs/core"
 import { backend, configuration } from "./errors.ts"
 import { checkSocketFolder, prepareHome } from "./home.ts"
@@ -29,11 +32,17 @@ export interface Agent {
 const MAX_OUTPUT_BYTES = 65_536
 /** How long the end of this process may wait for the agent's. */
 const LAST_MS = 2_000
+/** What the agent takes away when it ends. */
+const SOCKET = "S.gpg-agent"
+/** How long it may take to end by itself, looked at in steps: one that waits for a card reader never does. */
+const GRACE_MS = 1_000
+const PAUSE_MS = 10
 
 /** @param home absolute path */
 export function agentOf(tools: Tools, home: string, timeoutMs: number, left: Leftovers): Agent {
   const env = environment(home)
   let becoming: Promise<void> | undefined
+  let sockets = home
   /** Undefined unless the agent is ours: forgets that it has to end with this process. */
   let forget: (() => void) | undefined
 
@@ -42,13 +51,19 @@ export function agentOf(tools: Tools, home: string, timeoutMs: number, left: Lef
     const { output } = await run(command)
     return new TextDecoder().decode(output)
   }
-  const ask = (args: readonly string[]) =>
-    call(tools.connect, ["--homedir", home, ...args, "GETINFO pid", "/bye"]).then((said) => /^D \d+/m.test(said))
+  const asking = (args: readonly string[]) => ["--homedir", home, ...args, "GETINFO pid", "/bye"]
+  const ask = async (args: readonly string[]) => pidIn(await call(tools.connect, asking(args)))
 
-  const KILL = ["--homedir", home, "--no-autostart", "KILLAGENT", "/bye"]
+  const running = ["--no-autostart"]
   const killNow = () => {
     try {
-      execFileSync(tools.connect, KILL, { env, stdio: "ignore", timeout: LAST_MS })
+      const said = execFileSync(tools.connect, asking(running), {
+        env,
+        timeout: LAST_MS,
+        stdio: ["ignore", "pipe", "ignore"],
+        encoding: "utf8",
+      })
+      interrupt(pidIn(said))
     } catch {
       // The process is ending; there is nobody to tell.
     }
@@ -60,11 +75,12 @@ export function agentOf(tools: Tools, home: string, timeoutMs: number, left: Lef
     const settings = await call(tools.gpg, ["--homedir", home, "--no-options", "--gpgconf-list"])
     if (/^use_keyboxd:\d+:1:/m.test(settings)) throw configuration("homedir", "its common.conf has use-keyboxd")
     const folder = await call(tools.conf, ["--homedir", home, "--list-dirs", "socketdir"])
-    checkSocketFolder(folder.trim() || home)
-    if (await ask(["--no-autostart"])) return
+    sockets = folder.trim() || home
+    checkSocketFolder(sockets)
+    if ((await ask(running)) !== undefined) return
     forget ??= left.add(killNow)
     const own = tools.agent === undefined ? [] : ["--agent-program", tools.agent]
-    if (await ask(own)) return
+    if ((await ask(own)) !== undefined) return
     throw backend("gpg-agent cannot be started: is it installed? (Debian: gpg-agent)")
   }
 
@@ -86,7 +102,26 @@ export function agentOf(tools: Tools, home: string, timeoutMs: number, left: Lef
       forget()
       forget = undefined
       becoming = undefined
-      await call(tools.connect, KILL)
+      const pid = await ask(running)
+      await call(tools.connect, ["--homedir", home, ...running, "KILLAGENT", "/bye"])
+      const socket = join(sockets, SOCKET)
+      const until = performance.now() + GRACE_MS
+      while (existsSync(socket) && performance.now() < until) await sleep(PAUSE_MS)
+      if (existsSync(socket)) interrupt(pid)
     },
+  }
+}
+
+function pidIn(said: string): number | undefined {
+  const pid = /^D (\d+)/m.exec(said)?.[1]
+  return pid === undefined ? undefined : Number(pid)
+}
+
+/** The one signal at which an agent ends whatever it is waiting for. */
+function interrupt(pid: number | undefined): void {
+  try {
+    if (pid !== undefined) process.kill(pid, "SIGINT")
+  } catch {
+    // It has ended meanwhile.
   }
 }

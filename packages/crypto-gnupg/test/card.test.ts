@@ -2,7 +2,7 @@ import { chmod, readdir, readFile, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { readPackets, tag } from "@aurochs/crypto/packets"
-import { describe, expect, it } from "vitest"
+import { describe, expect, it, vi } from "vitest"
 import { homes, utf8 } from "./support/homes.ts"
 import { missing } from "./support/program.ts"
 
@@ -29,8 +29,11 @@ describe.skipIf(missing)(`a key on a smart card${missing === undefined ? "" : `:
       grips[file.replace(".key", "")] = id
       await writeFile(join(folder, file), onCard(text, id))
     }
-    const put = (inserted: boolean) =>
-      writeFile(state ?? "", JSON.stringify({ inserted, serial: SERIAL, pin: PIN, log, grips, ...secretsOf(secret) }))
+    const put = (inserted: boolean, hangs = false) =>
+      writeFile(
+        state ?? "",
+        JSON.stringify({ inserted, hangs, serial: SERIAL, pin: PIN, log, grips, ...secretsOf(secret) }),
+      )
     await put(true)
     await writeFile(log ?? "", "")
     await writeFile(reader ?? "", `#!/bin/sh\nexec '${process.execPath}' '${CARD}' '${state}'\n`)
@@ -100,7 +103,28 @@ describe.skipIf(missing)(`a key on a smart card${missing === undefined ? "" : `:
     await expect(p.lifecycle?.renew(key, { expiresInMs: 86_400_000 })).rejects.toMatchObject(locked)
     expect(asked).toBe(0)
   })
+
+  it("whose reader does not answer is given up after timeoutMs, or when the call is aborted; gpg has ended then", async () => {
+    const { homedir, certificate, put } = await withCard()
+    const p = await provider({ homedir, passphrase: async () => utf8(PIN), timeoutMs: 3_000 })
+    const key = await p.secretKey(certificate.fingerprint)
+    if (key === undefined) throw new Error("no key")
+    await put(true, true)
+    await p[Symbol.asyncDispose]()
+    await expect(p.sign(utf8("x"), { signWith: key })).rejects.toMatchObject({ code: "BACKEND" })
+    const signal = AbortSignal.timeout(500)
+    await expect(p.sign(utf8("x"), { signWith: key, signal })).rejects.toMatchObject({ code: "ABORTED" })
+    await p[Symbol.asyncDispose]()
+    await vi.waitFor(async () => expect(await commandsThatName(homedir)).toEqual([]), 5_000)
+  })
 })
+
+/** What is running with this in its arguments; nothing where the system has no /proc. */
+async function commandsThatName(text: string): Promise<string[]> {
+  const pids = (await readdir("/proc").catch(() => [])).filter((name) => /^\d+$/.test(name))
+  const commands = pids.map((pid) => readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => ""))
+  return (await Promise.all(commands)).filter((command) => command.includes(text))
+}
 
 /** What the agent keeps of a key whose secret is on a card: its public part, and where it is. */
 function onCard(file: string, id: string): string {

@@ -1,5 +1,5 @@
 // A smart card and its reader, as gpg-agent sees them: a program in the place of scdaemon that speaks Assuan on its
-// standard streams. What is on it is in the JSON file that the environment names: { serial, pin, sign, decrypt, log }.
+// standard streams. What is on it is in the JSON file that the environment names: { serial, pin, inserted, hangs, grips, sign, decrypt, log }.
 // It computes with Ed25519 and X25519, and only for who has the PIN.
 import { createPrivateKey, createPublicKey, diffieHellman, sign } from "node:crypto"
 import { appendFileSync, readFileSync } from "node:fs"
@@ -59,6 +59,7 @@ createInterface({ input: process.stdin }).on("line", (line) => {
     data = args[0] === "--append" ? Buffer.concat([data, Buffer.from(hex, "hex")]) : Buffer.from(first, "hex")
     return out("OK")
   }
+  if (card.hangs && command !== "OPTION") return
   if (command === "SERIALNO") {
     if (!card.inserted) return refuse("noCard")
     out(`S SERIALNO ${card.serial}`)
