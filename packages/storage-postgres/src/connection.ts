@@ -1,7 +1,7 @@
 import { AurochsError, aborted, type CallOptions, isAurochsError, throwIfAborted } from "@aurochs/core"
 import { Kysely, PostgresDialect, type Transaction } from "kysely"
 import { Pool } from "pg"
-import { isNamingTrouble, naming } from "./named.ts"
+import { naming } from "./named.ts"
 import { type Database, schemaName, type Tables } from "./schema.ts"
 
 /** A database that does not answer is told to the caller after this time; no call waits in silence. */
@@ -59,7 +59,6 @@ export function connection(options: ConnectionOptions): Connection {
   const over = (dialect: PostgresDialect): Database => new Kysely<Tables>({ dialect }).withSchema(schemaName)
   const db = over(new PostgresDialect({ pool }))
   const named = over(new PostgresDialect({ pool: naming(pool) }))
-  let mayName = true
   let ending: Promise<void> | undefined
   const run: Connection["run"] = (operation, task, call) =>
     answered(
@@ -73,21 +72,7 @@ export function connection(options: ConnectionOptions): Connection {
   return {
     db,
     run,
-    often: (operation, task, call) =>
-      run(
-        operation,
-        async () => {
-          if (!mayName) return task(db)
-          try {
-            return await task(named)
-          } catch (error) {
-            if (!isNamingTrouble(error)) throw error
-            mayName = false
-            return task(db)
-          }
-        },
-        call,
-      ),
+    often: (operation, task, call) => run(operation, () => task(named), call),
     transact: (operation, task, call) => run(operation, () => db.transaction().execute(task), call),
     async [Symbol.asyncDispose]() {
       ending ??= pool.end()

@@ -28,36 +28,36 @@ async function claimAll(db: Database, namespace: string, wanted: readonly Claim[
   for (const claim of wanted) if (!firsts.has(nameOf(claim.key))) firsts.set(nameOf(claim.key), claim)
   // Sorted, so that two who claim the same keys do not wait for each other.
   const unique = [...firsts.values()].sort((a, b) => Buffer.compare(a.key, b.key))
-  const taken = new Set((await insert(db, namespace, unique)).map(nameOf))
-  const known = unique.filter(({ key }) => !taken.has(nameOf(key)))
-  const before = known.length === 0 ? new Map<string, Buffer>() : await find(db, namespace, known)
+  const rows = new Map((await insertOrRead(db, namespace, unique)).map((row) => [nameOf(row.key_digest), row]))
   return wanted.map((claim) => {
     const name = nameOf(claim.key)
-    const first = firsts.get(name)
-    if (taken.has(name) && first === claim) return "first"
-    const carriedIn = taken.has(name) ? first?.carriedIn : before.get(name)
-    return carriedIn?.equals(claim.carriedIn) ? "same-stanza" : "elsewhere"
+    const row = rows.get(name)
+    if (row?.is_new === true && firsts.get(name) === claim) return "first"
+    return row?.carried_in_digest.equals(claim.carriedIn) ? "same-stanza" : "elsewhere"
   })
 }
 
-async function insert(db: Database, namespace: string, claims: readonly Claim[]): Promise<Buffer[]> {
-  const { rows } = await sql<{ key_digest: Buffer }>`
-    insert into aurochs.seen (namespace, key_digest, carried_in_digest)
+interface Row {
+  readonly key_digest: Buffer
+  readonly carried_in_digest: Buffer
+  readonly is_new: boolean
+}
+
+/**
+ * One statement, so all or none: were a row there and its answer lost, the message would count as seen. A row that is
+ * there is written as it is, which gives it back also if somebody else made it a moment ago; a row that no other
+ * transaction ever touched has no `xmax`.
+ */
+async function insertOrRead(db: Database, namespace: string, claims: readonly Claim[]): Promise<readonly Row[]> {
+  const { rows } = await sql<Row>`
+    insert into aurochs.seen as seen (namespace, key_digest, carried_in_digest)
     select ${namespace}, key, carried_in
     from unnest(${arrays.bytea(claims.map(({ key }) => key))}, ${arrays.bytea(claims.map((one) => one.carriedIn))})
       with ordinality as claim (key, carried_in, place)
     order by place
-    on conflict (namespace, key_digest) do nothing
-    returning key_digest`.execute(db)
-  return rows.map((row) => row.key_digest)
-}
-
-/** Nothing ever deletes such a row. */
-async function find(db: Database, namespace: string, claims: readonly Claim[]): Promise<Map<string, Buffer>> {
-  const { rows } = await sql<{ key_digest: Buffer; carried_in_digest: Buffer }>`
-    select key_digest, carried_in_digest from aurochs.seen
-    where namespace = ${namespace} and key_digest = any(${arrays.bytea(claims.map(({ key }) => key))})`.execute(db)
-  return new Map(rows.map((row) => [nameOf(row.key_digest), row.carried_in_digest]))
+    on conflict (namespace, key_digest) do update set carried_in_digest = seen.carried_in_digest
+    returning key_digest, carried_in_digest, (xmax = 0) as is_new`.execute(db)
+  return rows
 }
 
 function nameOf(key: Buffer): string {
