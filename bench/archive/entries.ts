@@ -35,19 +35,20 @@ export function peerNumber(at: number): BareJid {
 }
 
 /**
- * Fills a large archive inside the database: rows of some 700 bytes, peers and times as they come. Made there, because
- * how it is filled is not what is measured.
+ * Fills a large archive inside the database: rows as `append` writes them, with an OpenPGP message of 992 bytes, peers and
+ * times as they come. Made there, because how it is filled is not what is measured.
  *
  * @param from,to numbers of the rows, the last one not included
  */
 export function fillStatement(namespace: string, from: number, to: number): string {
-  const stanza = `'{"name":"message","namespace":"jabber:client","attributes":{"id":"' || n || '"},"children":["' ||
-    repeat(md5(n::text), 10) || '"]}'`
+  const inside = '{"name":"openpgp","namespace":"urn:xmpp:openpgp:0","attributes":{},"children":[]}'
+  const attributes = `"from":"peer@ox.test/phone","id":"' || md5(n::text) || '","to":"${account}","type":"chat"`
+  const stanza = `'{"name":"message","namespace":"jabber:client","attributes":{${attributes}},"children":[${inside}]}'`
   const at = `timestamptz '2025-01-01 00:00:00+00' + n * interval '${(DAYS * 86_400) / 1_000_000} seconds'`
-  return `insert into aurochs.archive (namespace, account, peer, direction, digest, stanza, stanza_bytes, openpgp, via,
-      stored_at, at, handled, outcome)
+  return `insert into aurochs.archive (namespace, account, peer, direction, digest, stanza, stanza_bytes, openpgp,
+      openpgp_at, via, stored_at, at, handled, outcome)
     select '${namespace}', '${account}', 'peer' || floor(random() * ${PEERS})::int || '@ox.test',
-      case when n % 3 = 0 then 'out' else 'in' end, decode(md5('a' || n) || md5('b' || n), 'hex'), ${stanza}, 400,
-      decode(repeat(md5('c' || n), 12), 'hex'), 'live', ${at}, ${at}, true, 'secure'
+      case when n % 3 = 0 then 'out' else 'in' end, decode(md5('a' || n) || md5('b' || n), 'hex'), ${stanza}, 1650,
+      decode(repeat(md5('c' || n), 62), 'hex'), 0, 'live', ${at}, ${at}, true, 'secure'
     from generate_series(${from}, ${to - 1}) as n`
 }

@@ -57,10 +57,11 @@ const HEADER = `<!-- Made by \`npm run bench\`. Do not edit: the numbers come fr
 
 Every number on this page was measured by \`npm run bench\`; \`docs/performance/measured.json\` holds them all.
 
-- **Ratios count, absolute numbers do not.** The sides of a bench take turns within each round, so a machine that is
+- **Ratios count, absolute numbers say little.** The sides of a bench take turns within each round, so a machine that is
   busy with other things slows all of them down alike. Operations per second say what this machine did at that moment.
 - *Ratio* is the median over the paired rounds of the speed of a side over that of the side it is held against;
-  *interval* is the 95 % interval of that median. A goal counts as reached where the interval reaches it.
+  *interval* is the 95 % interval of that median. A goal counts as reached where the interval reaches it. A bound on a
+  number (≥, ≤) holds or does not, on this machine at that moment.
 - \`npm run bench -- --compare COMMIT\` holds the working tree against another commit.
 `
 

@@ -21,6 +21,16 @@ function goalText(row: Row): string {
   return row.ratio >= (row.goal ?? 0) ? `${row.goal} reached` : `${row.goal} within the interval`
 }
 
+/** What became of each target of a row, as text. */
+export function targetTexts({ targets = {}, also = {}, opsPerSecond }: Row): readonly string[] {
+  return Object.entries(targets).map(([name, target]) => {
+    const value = name === "opsPerSecond" ? opsPerSecond : (also[name] ?? Number.NaN)
+    const isReached = "atLeast" in target ? value >= target.atLeast : value <= target.atMost
+    const wanted = "atLeast" in target ? `≥ ${target.atLeast}` : `≤ ${target.atMost}`
+    return `${name === "opsPerSecond" ? "per second" : name} ${wanted} ${isReached ? "reached" : "missed"}`
+  })
+}
+
 /** The cells of one row, as text. */
 export function cells(row: Row): readonly string[] {
   const { bench, n, side, opsPerSecond, ratioTo, ratio, low, high } = row
@@ -34,7 +44,7 @@ export function cells(row: Row): readonly string[] {
     yardstick ? "" : ratioTo,
     yardstick ? "" : ratio.toFixed(2),
     yardstick ? "" : `${low.toFixed(2)} – ${high.toFixed(2)}`,
-    [goalText(row), ...also].filter((text) => text !== "").join("; "),
+    [goalText(row), ...targetTexts(row), ...also].filter((text) => text !== "").join("; "),
   ]
 }
 

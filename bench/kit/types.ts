@@ -22,9 +22,14 @@ export interface Row {
   readonly rounds: number
   /** The ratio to reach; reached if the interval reaches it. */
   readonly goal?: number | undefined
+  /** What else is to be reached, by its name in `also`, or `opsPerSecond`. */
+  readonly targets?: Readonly<Record<string, Target>> | undefined
   /** Whatever else was measured, units in the names: `p95Ms`, `heapGrowthBytes`. */
   readonly also?: Readonly<Record<string, number>> | undefined
 }
+
+/** A bound on one number: reached if the number lies within. */
+export type Target = { readonly atLeast: number } | { readonly atMost: number }
 
 /** One bench. */
 export interface BenchModule {

@@ -4,7 +4,7 @@ import { page } from "../kit/page.ts"
 import { paired } from "../kit/paired.ts"
 import { plot } from "../kit/plot.ts"
 import { median, medianInterval, quantile } from "../kit/stats.ts"
-import { figure, reached, textTable } from "../kit/table.ts"
+import { figure, reached, targetTexts, textTable } from "../kit/table.ts"
 import type { BenchModule, Row } from "../kit/types.ts"
 
 const row = (over: Partial<Row>): Row => ({
@@ -54,6 +54,15 @@ describe("statistics", () => {
     }
     expect(medianInterval([5, 1, 3])).toEqual({ low: 1, high: 5 })
   })
+})
+
+test("a bound on a number holds or does not; one that was not measured does not", () => {
+  const targets = { opsPerSecond: { atLeast: 1_000 }, p95Ms: { atMost: 50 }, heapBytes: { atMost: 5 } } as const
+  expect(targetTexts(row({ opsPerSecond: 999, also: { p95Ms: 50 }, targets }))).toEqual([
+    "per second ≥ 1000 missed",
+    "p95Ms ≤ 50 reached",
+    "heapBytes ≤ 5 missed",
+  ])
 })
 
 describe("paired rounds", () => {
