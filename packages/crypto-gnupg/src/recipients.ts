@@ -55,7 +55,7 @@ async function recipient(
   const chosen = choice?.key?.fingerprint.slice(-16)
   const keepUserId = info.userIds.find((one) => one.status === "valid")?.text
   const smallest =
-    keepUserId === undefined ? info.bytes : (await certificates.minimize(info.bytes, { keepUserId, signal })).bytes
+    keepUserId === undefined ? info.bytes : (await certificates.minimize(info.bytes, { keepUserId, now, signal })).bytes
   const keyIds = chosen === undefined ? keyIdsOf(smallest) : [chosen]
   return { fingerprint: info.fingerprint, owner: ownerOf(info), bytes: narrowed(smallest, chosen), keyIds }
 }
