@@ -32,8 +32,8 @@ export interface Comparison {
 const TURNS = 8
 
 /**
- * Measures in paired rounds: in each round the sides take turns, there and back again, so that a machine that becomes
- * slower in between disturbs the numbers and leaves the ratios alone. A side that is no first member of any pair
+ * Measures in paired rounds: in each round the sides take turns, each turn begun by the next one, so that a machine that
+ * becomes slower in between disturbs the numbers and leaves the ratios alone. A side that is no first member of any pair
  * appears as the yardstick it is, with the ratio 1 to itself.
  */
 export async function paired(context: BenchContext, comparison: Comparison): Promise<Row[]> {
@@ -71,8 +71,7 @@ interface Sum {
 async function oneRound(sides: readonly Side[], sliceMs: number, round: number): Promise<ReadonlyMap<string, Sum>> {
   const sums = new Map<string, Sum>(sides.map(({ side }) => [side, { calls: 0, ops: 0, ms: 0 }]))
   for (let turn = 0; turn < TURNS; turn++) {
-    const order = (turn + round) % 2 === 0 ? sides : sides.toReversed()
-    for (const side of order) {
+    for (const side of orderOf(sides, turn, round)) {
       const sum = sums.get(side.side)
       // A slow side, a single call of which fills its turn, stops when its time is up.
       if (sum === undefined || (sum.ms >= sliceMs && sum.calls <= turn)) continue
@@ -83,6 +82,16 @@ async function oneRound(sides: readonly Side[], sliceMs: number, round: number):
     }
   }
   return sums
+}
+
+/**
+ * The next side first, in every other round backwards. Of three and more none has its turn twice in a row: it would find
+ * the caches as it left them, and the others would not.
+ */
+export function orderOf<Side>(sides: readonly Side[], turn: number, round: number): readonly Side[] {
+  const ring = round % 2 === 0 ? sides : sides.toReversed()
+  const first = turn % ring.length
+  return [...ring.slice(first), ...ring.slice(0, first)]
 }
 
 async function slice({ once, before, opsPerCall = 1 }: Side, ms: number): Promise<Sum> {

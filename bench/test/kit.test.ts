@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest"
 import { changesOf, isWorse } from "../kit/compare.ts"
 import { page } from "../kit/page.ts"
-import { paired } from "../kit/paired.ts"
+import { orderOf, paired } from "../kit/paired.ts"
 import { plot } from "../kit/plot.ts"
 import { median, medianInterval, quantile } from "../kit/stats.ts"
 import { figure, reached, targetTexts, textTable } from "../kit/table.ts"
@@ -68,7 +68,7 @@ test("a bound on a number holds or does not; one that was not measured does not"
 describe("paired rounds", () => {
   const context = { quick: true, rounds: 3, sliceMs: 4, skipped: () => {}, note: () => {} }
 
-  test("every side has its turns, forward and back, and each pair one row", async () => {
+  test("every side has its turns, none twice in a row, and each pair one row", async () => {
     const turns: string[] = []
     const once = (side: string) => () => {
       if (turns.at(-1) !== side) turns.push(side)
@@ -92,8 +92,19 @@ describe("paired rounds", () => {
     ])
     expect(rows[0]).toMatchObject({ bench: "b", n: 7, rounds: 3, ratio: 1, low: 1, high: 1 })
     expect(rows[2]?.goal).toBe(0.5)
-    // Warmed up once in order, then there and back again.
-    expect(turns.slice(0, 8).join(" ")).toBe("raw ours other raw ours other ours raw")
+    // Warmed up once in order, then each turn is begun by the next one; backwards in the second round.
+    expect(turns.slice(0, 9).join(" ")).toBe("raw ours other raw ours other ours other raw")
+  })
+
+  test("each side follows the others equally often", () => {
+    const sides = ["a", "b", "c", "d"]
+    for (const round of [0, 1]) {
+      const all = Array.from({ length: 8 }, (_, turn) => orderOf(sides, turn, round)).flat()
+      for (const side of sides) expect(all.filter((one) => one === side)).toHaveLength(8)
+      expect(all.some((one, i) => one === all[i - 1])).toBe(false)
+    }
+    expect([orderOf(sides, 5, 0), orderOf(sides, 5, 1)].map((order) => order.join(""))).toEqual(["bcda", "cbad"])
+    expect(orderOf(["one"], 3, 1)).toEqual(["one"])
   })
 
   test("a side that waits is waited for, and several operations in one call count", async () => {
