@@ -96,7 +96,7 @@ describe("paired rounds", () => {
     expect(turns.slice(0, 9).join(" ")).toBe("raw ours other raw ours other ours other raw")
   })
 
-  test("each side follows the others equally often", () => {
+  test("all sides have as many turns, and none has two in a row", () => {
     const sides = ["a", "b", "c", "d"]
     for (const round of [0, 1]) {
       const all = Array.from({ length: 8 }, (_, turn) => orderOf(sides, turn, round)).flat()
