@@ -12,7 +12,7 @@ const root = fileURLToPath(new URL("..", import.meta.url))
 process.env.AUROCHS_ALL_BACKENDS = "1"
 
 const findings = noFindings()
-const vitest = await startVitest(["test/conformance.test.ts", "crypto-sop/test/newer.test.ts", "e2e/backends"], {
+const vitest = await startVitest(["test/conformance.test.ts", "test/newer.test.ts", "e2e/backends"], {
   root,
   run: true,
   watch: false,

@@ -99,7 +99,7 @@ async function openGnupg(options: GlobalOptions): Promise<Engine> {
   }
   const homedir = await mkdtemp(join(tmpdir(), "aurochs-gnupg-"))
   // Secret keys are in it: a command that is interrupted takes it away, too.
-  const remove = () => rmSync(homedir, { recursive: true, force: true })
+  const remove = () => removeNow(homedir)
   process.on("exit", remove)
   // As slow as can be said: else the agent takes seconds to find out by itself.
   await writeFile(join(homedir, "gpg-agent.conf"), "s2k-count 65011712\n")
@@ -108,10 +108,26 @@ async function openGnupg(options: GlobalOptions): Promise<Engine> {
     try {
       await provider[Symbol.asyncDispose]()
     } finally {
-      await rm(homedir, { recursive: true, force: true })
+      await rm(homedir, { recursive: true, force: true, maxRetries: 5 })
       process.off("exit", remove)
     }
   })
+}
+
+/** Attempts and milliseconds between them. */
+const ATTEMPTS = 40
+const PAUSE_MS = 25
+
+/** Removes a folder while this process ends: synchronously, and also while something in it comes and goes. */
+function removeNow(path: string): void {
+  for (let i = 0; i < ATTEMPTS; i++) {
+    try {
+      rmSync(path, { recursive: true, force: true })
+      return
+    } catch {
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, PAUSE_MS)
+    }
+  }
 }
 
 function sopBackend(program: string): Backend {

@@ -1,6 +1,5 @@
 import { execFileSync } from "node:child_process"
-import { existsSync } from "node:fs"
-import { join } from "node:path"
+import { readdirSync } from "node:fs"
 import { setTimeout as sleep } from "node:timers/promises"
 import type { CallOptions } from "@aurochs/core"
 import { backend, configuration } from "./errors.ts"
@@ -32,7 +31,7 @@ export interface Agent {
 const MAX_OUTPUT_BYTES = 65_536
 /** How long the end of this process may wait for the agent's. */
 const LAST_MS = 2_000
-/** What the agent takes away when it ends. */
+/** How all the names begin of what the agent takes away when it ends. */
 const SOCKET = "S.gpg-agent"
 /** How long it may take to end by itself, looked at in steps: one that waits for a card reader never does. */
 const GRACE_MS = 1_000
@@ -54,6 +53,14 @@ export function agentOf(tools: Tools, home: string, timeoutMs: number, left: Lef
   const asking = (args: readonly string[]) => ["--homedir", home, ...args, "GETINFO pid", "/bye"]
   const ask = async (args: readonly string[]) => pidIn(await call(tools.connect, asking(args)))
 
+  const hasSockets = () => {
+    try {
+      return readdirSync(sockets).some((name) => name.startsWith(SOCKET))
+    } catch {
+      return false
+    }
+  }
+
   const running = ["--no-autostart"]
   const killNow = () => {
     try {
@@ -64,6 +71,11 @@ export function agentOf(tools: Tools, home: string, timeoutMs: number, left: Lef
         encoding: "utf8",
       })
       interrupt(pidIn(said))
+      // Whoever removes the homedir next would meet an agent that takes its sockets away.
+      const until = performance.now() + LAST_MS
+      while (hasSockets() && performance.now() < until) {
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, PAUSE_MS)
+      }
     } catch {
       // The process is ending; there is nobody to tell.
     }
@@ -104,10 +116,9 @@ export function agentOf(tools: Tools, home: string, timeoutMs: number, left: Lef
       becoming = undefined
       const pid = await ask(running)
       await call(tools.connect, ["--homedir", home, ...running, "KILLAGENT", "/bye"])
-      const socket = join(sockets, SOCKET)
       const until = performance.now() + GRACE_MS
-      while (existsSync(socket) && performance.now() < until) await sleep(PAUSE_MS)
-      if (existsSync(socket)) interrupt(pid)
+      while (hasSockets() && performance.now() < until) await sleep(PAUSE_MS)
+      if (hasSockets()) interrupt(pid)
     },
   }
 }

@@ -34,13 +34,7 @@ async function inFolder<T>(parent: string, program: Program, work: (folder: Fold
   const path = await mkdtemp(join(parent, "aurochs-sop-")).catch(() => {
     throw backend(program.name, `no folder can be made in ${parent}`)
   })
-  const forget = program.left.add(() => {
-    try {
-      rmSync(path, { recursive: true, force: true })
-    } catch {
-      // The process is ending; there is nobody to tell.
-    }
-  })
+  const forget = program.left.add(() => removeNow(path))
   try {
     return await work(folderAt(path))
   } finally {
@@ -62,5 +56,21 @@ function folderAt(path: string): Folder {
       const size = (await stat(file).catch(() => undefined))?.size ?? 0
       return size === 0 || size > maxBytes ? undefined : new Uint8Array(await readFile(file))
     },
+  }
+}
+
+/** Attempts and milliseconds between them: whoever writes into the folder has been ended, but may not have noticed yet. */
+const ATTEMPTS = 40
+const PAUSE_MS = 25
+
+/** Removes a folder while this process ends: synchronously, and also while something in it comes and goes. */
+function removeNow(path: string): void {
+  for (let i = 0; i < ATTEMPTS; i++) {
+    try {
+      rmSync(path, { recursive: true, force: true })
+      return
+    } catch {
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, PAUSE_MS)
+    }
   }
 }

@@ -7,11 +7,11 @@ export interface Leftovers {
   add(undo: () => void): () => void
 }
 
-/** Undoes on the `exit` event. A process that a signal kills has none: whoever wants it handles the signal. */
+/** Undoes on the `exit` event, the newest first: a program is ended before its folder is removed. A process that a signal kills has none: whoever wants it handles the signal. */
 export function leftovers(): Leftovers {
   const all = new Set<() => void>()
   const undoAll = () => {
-    for (const undo of all) undo()
+    for (const undo of [...all].reverse()) undo()
   }
   return {
     add(undo) {
