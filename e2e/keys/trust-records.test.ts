@@ -1,13 +1,16 @@
-import { cryptoRandom, type KnownKey } from "@aurochs/core"
+import { cryptoRandom, type Fingerprint, type KnownKey } from "@aurochs/core"
 import type { SecretKey } from "@aurochs/crypto"
 import {
   type AuthenticatedKeys,
   authenticatedKeys,
+  blindBeforeVerification,
   decideKey,
   hearTrust,
   judgeKeys,
+  type KeyDirectory,
   readTrustElement,
   reconsiderTrust,
+  refreshKeys,
   revokeKey,
   rotateKey,
   type TrustWord,
@@ -48,6 +51,27 @@ function open(storage: Storage, all: readonly SecretKey[] = [own.key], current =
     random,
   })
 }
+
+/** What reading Romeo's list needs, beside the list. */
+const reading = ({ state, audit }: Storage, store: AuthenticatedKeys) => {
+  return { account: juliet, owner: romeo, keys: store, state, audit, provider, clock }
+}
+
+/** Romeo's server, whose list has these certificates. */
+const announcing = (certificates: readonly { readonly bytes: Uint8Array }[]): KeyDirectory => ({
+  name: "pep",
+  async *lookup() {
+    for (const { bytes } of certificates) yield { bytes, source: "pep", binds: "account" }
+  },
+})
+
+const verifiedOf = ({ small: { fingerprint } }: Made) => ({ fingerprint, approval: "verified" }) as const
+
+/** The list names it, and its certificate cannot be had. */
+const gap = (missing: Fingerprint): KeyDirectory["lookup"] =>
+  async function* () {
+    yield { missing, because: "no-data" }
+  }
 
 const decisions = async (store: AuthenticatedKeys) => {
   const known = await collect(store.keysOf(romeo))
@@ -148,6 +172,68 @@ describe("whoever can write to the database", () => {
     expect(await thrownBy(collect(open(storage).keysOf(romeo)))).toMatchObject(refused)
     await storage.state.delete(`trust/key/${juliet}`)
     expect(await thrownBy(collect(open(storage).keysOf(romeo)))).toMatchObject(refused)
+  })
+
+  test("A5: cannot make a later key the first by removing the first one's certificate", async () => {
+    const storage = memoryStorage()
+    await open(storage).put(seen(a, 0))
+    await open(storage).put(seen(b, 1))
+    await storage.keys.remove(romeo, a.small.fingerprint)
+    expect(await decisions(open(storage))).toEqual({
+      [a.small.fingerprint]: "quarantined",
+      [b.small.fingerprint]: "quarantined",
+    })
+    const known = await collect(open(storage).keysOf(romeo))
+    expect(known[0]).toMatchObject({ bytes: new Uint8Array(), announced: false, binds: "account" })
+  })
+
+  test("A5: cannot undo that a key was verified by removing it: no other key is used blindly", async () => {
+    const storage = memoryStorage()
+    await open(storage).put(seen(a, 0, { approval: "verified" }))
+    await open(storage).put(seen(b, 1))
+    await storage.keys.remove(romeo, a.small.fingerprint)
+    const known = await collect(open(storage).keysOf(romeo))
+    const judged = await judgeKeys({
+      owner: romeo,
+      known,
+      provider,
+      trust: blindBeforeVerification(),
+      now: clock.now(),
+    })
+    expect(judged.map(({ decision }) => decision.use)).toEqual(["never", "never"])
+  })
+
+  test("A6: cannot make somebody look as if there never was a key", async () => {
+    const storage = memoryStorage()
+    await open(storage).put(seen(a, 0))
+    await storage.keys.remove(romeo, a.small.fingerprint)
+    expect(await collect(open(storage).owners())).toEqual([romeo])
+    expect(await collect(open(storage).keysOf(romeo))).toHaveLength(1)
+    await open(storage).remove(romeo, a.small.fingerprint)
+    expect(await collect(open(storage).owners())).toEqual([])
+    expect(await collect(open(storage).keysOf(romeo))).toEqual([])
+  })
+
+  test("a certificate that was removed is put back by the next reading, as what it was", async () => {
+    const storage = memoryStorage()
+    const store = open(storage)
+    const read = () => refreshKeys({ ...reading(storage, store), directory: announcing([a.small, b.small]) })
+    await read()
+    await decideKey({ account: juliet, owner: romeo, keys: store, clock, ...verifiedOf(b) })
+    await storage.keys.remove(romeo, a.small.fingerprint)
+    await storage.keys.remove(romeo, b.small.fingerprint)
+    clock.set(new Date(clock.now().getTime() + DAY_MS).toISOString())
+    const listed = { ...announcing([]), lookup: gap(a.small.fingerprint) }
+    const { missing } = await refreshKeys({ ...reading(storage, store), directory: listed })
+    expect(missing).toMatchObject([{ missing: a.small.fingerprint }])
+    expect((await read()).changed.map(({ kind }) => kind)).toEqual(["key-back", "key-back"])
+    expect((await read()).changed).toEqual([])
+    expect(await decisions(store)).toEqual({
+      [a.small.fingerprint]: "first-use",
+      [b.small.fingerprint]: "verified",
+    })
+    const { changed } = await refreshKeys({ ...reading(storage, store), directory: announcing([b.small]) })
+    expect(changed).toMatchObject([{ kind: "key-gone", fingerprint: a.small.fingerprint }])
   })
 
   test("a row that was removed comes back as what it was", async () => {

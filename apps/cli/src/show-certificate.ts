@@ -8,7 +8,7 @@ import {
   type TrustDecision,
 } from "@aurochs/core"
 import type { CertificateInfo, CryptoProvider } from "@aurochs/crypto"
-import { type Found, type Missing, type Refreshed, trustUri } from "@aurochs/keys"
+import { type Found, isGone, type Missing, type Refreshed, trustUri } from "@aurochs/keys"
 import { print, remark } from "./output.ts"
 
 /** A certificate, as it is shown. */
@@ -60,11 +60,14 @@ export function showKey(json: boolean, { owner, source, binds, info, key, decisi
     ...(canEncrypt ? [] : ["cannot be encrypted to"]),
   ]
   const { announced = false, approval = "none", firstSeen } = key ?? {}
+  const gone = key !== undefined && isGone(key)
+  const about = gone
+    ? [`  its certificate is gone from the storage: aurochs contact lookup ${owner} brings it back`]
+    : [`  ${ids.length === 0 ? "no User ID" : ids.join(", ")}`, `  ${algorithm}, ${validity.join(", ")}`]
   const lines = [
     `${owner}`,
     `  ${formatFingerprint(fingerprint)}`,
-    `  ${ids.length === 0 ? "no User ID" : ids.join(", ")}`,
-    `  ${algorithm}, ${validity.join(", ")}`,
+    ...about,
     `  from ${source}, which binds ${BINDS[binds]}; ${announced ? "announced" : "not announced"}${approval === "none" ? "" : `, ${approval}`}`,
     `  ${decision.use}: ${decision.level}, because ${decision.because}`,
   ]
@@ -72,7 +75,7 @@ export function showKey(json: boolean, { owner, source, binds, info, key, decisi
     json,
     {
       ...{ owner, fingerprint, source, binds, announced, approval, firstSeen, userIds },
-      ...{ createdAt, expiresAt, revokedAt, canEncrypt, algorithm, decision },
+      ...{ createdAt, expiresAt, revokedAt, canEncrypt, algorithm, decision, gone },
       uri: trustUri(owner, [fingerprint]),
     },
     lines.join("\n"),

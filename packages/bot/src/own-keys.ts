@@ -1,6 +1,6 @@
 import type { BareJid, CallOptions, Certificate, Fingerprint, KnownKey } from "@aurochs/core"
 import type { CryptoProvider, SecretKey } from "@aurochs/crypto"
-import { chooseKeys, judgeKeys, ownKnownKeys as knownAsHeld, pinned, type TrustPolicy } from "@aurochs/keys"
+import { chooseKeys, isGone, judgeKeys, ownKnownKeys as knownAsHeld, pinned, type TrustPolicy } from "@aurochs/keys"
 import type { RecentKeys } from "./recent-keys.ts"
 
 /** The account's own keys, once they are ready. */
@@ -21,7 +21,9 @@ export async function ownKnownKeys(account: BareJid, own: OwnKeys, keys: RecentK
   const known = new Map<Fingerprint, KnownKey>()
   for (const key of await keys.recent(account)) known.set(key.fingerprint, key)
   for (const key of knownAsHeld({ keys: own.all }, account, new Date(0))) {
-    if (!known.has(key.fingerprint)) known.set(key.fingerprint, key)
+    const before = known.get(key.fingerprint)
+    if (before === undefined) known.set(key.fingerprint, key)
+    else if (isGone(before)) known.set(key.fingerprint, { ...key, approval: before.approval })
   }
   return [...known.values()]
 }

@@ -10,6 +10,7 @@ import {
   throwIfAborted,
 } from "@aurochs/core"
 import type { CertificateInfo, CryptoProvider } from "@aurochs/crypto"
+import { isGone } from "./gone.ts"
 import { inspected, saidBefore } from "./inspected.ts"
 import type { TrustPolicy } from "./policy.ts"
 import { type Certifiers, certifiersOf } from "./trust/certifiers.ts"
@@ -42,10 +43,15 @@ export interface JudgeOptions extends CallOptions {
  */
 export async function judgeKeys(o: JudgeOptions): Promise<JudgedKey[]> {
   const own = ownedBy(o)
-  const certifiers = own.length < 2 ? NOBODY : await certifiersOf(own, o)
+  const readable = own.filter((key) => !isGone(key))
+  const certifiers = readable.length < 2 ? NOBODY : await certifiersOf(readable, o)
   const judged: JudgedKey[] = []
   for (const key of own) {
     throwIfAborted(o)
+    if (isGone(key)) {
+      judged.push(refusedFor(key, new AurochsError("BAD_DATA", "its certificate is gone", { what: "certificate" })))
+      continue
+    }
     try {
       const info = saidBefore(o.provider, key.bytes, o.now) ?? (await inspected(o.provider, key.bytes, o))
       judged.push(decided(key, info, own, certifiers, o))

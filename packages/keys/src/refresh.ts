@@ -11,6 +11,7 @@ import type { AuditLog, KeyStore, StateStore } from "@aurochs/storage"
 import { collect, equalBytes } from "./collect.ts"
 import type { KeyDirectory, Missing } from "./directory.ts"
 import { isCounted, readBefore, rememberReading, type Stamp, stampFor } from "./first-seen.ts"
+import { GONE, isGone } from "./gone.ts"
 import { announcedIn, type ReadKey, readDirectory, tryInspect } from "./reading.ts"
 import { findUserId } from "./user-id.ts"
 
@@ -118,7 +119,7 @@ export async function refreshKeys(o: RefreshOptions): Promise<Refreshed> {
   for (const [print, because] of reading.gaps) {
     note("key-missing", print, because)
     const before = byPrint.get(print)
-    if (before?.binds === "account" && !before.announced) {
+    if (before?.binds === "account" && !before.announced && !isGone(before)) {
       note("key-back", print)
       puts.push({ ...before, announced: true })
     }
@@ -141,9 +142,10 @@ export async function refreshKeys(o: RefreshOptions): Promise<Refreshed> {
   // The gaps before the keys: a crash in between must not leave a first list that has forgotten its gaps.
   await rememberReading(o, reading, { isFirst: !stored.some(isCounted), readAt, told, signal: o.signal })
   for (const key of puts) await o.keys.put(key, call)
-  const missing = [...reading.gaps].flatMap(([print, because]) =>
-    byPrint.has(print) ? [] : [{ missing: print, because }],
-  )
+  const missing = [...reading.gaps].flatMap(([print, because]) => {
+    const before = byPrint.get(print)
+    return before === undefined || isGone(before) ? [{ missing: print, because }] : []
+  })
   return { known: await collect(o.keys.keysOf(o.owner, call)), changed, missing, refused, readAt }
 }
 
@@ -169,20 +171,19 @@ async function updated(
   o: RefreshOptions,
   note: (kind: KeyChange["kind"], fingerprint: Fingerprint, because?: string) => void,
 ): Promise<KnownKey> {
-  const merged = await mergedBytes(before.bytes, found.bytes, o)
+  const merged = isGone(before) ? found.bytes : await mergedBytes(before.bytes, found.bytes, o)
   if (merged === undefined) note("key-missing", info.fingerprint, "cannot-be-merged")
   const bytes = merged ?? before.bytes
   const isSame = equalBytes(bytes, before.bytes)
-  if (!isSame) note("key-changed", info.fingerprint)
+  if (!isSame && !isGone(before)) note("key-changed", info.fingerprint)
   const announces = found.binds === "account"
-  const binding =
-    RANK.indexOf(found.binds) > RANK.indexOf(before.binds)
-      ? {
-          source: found.source,
-          binds: found.binds,
-          ...(isCounted(before) ? {} : { firstSeen: stamp(info.fingerprint) }),
-        }
-      : {}
+  const isMore = RANK.indexOf(found.binds) > RANK.indexOf(before.binds)
+  // Whoever proves what was known of it, while nobody remembers who did.
+  const isAgain = before.source === GONE && found.binds === before.binds
+  const binding = {
+    ...(isMore || isAgain ? { source: found.source, binds: found.binds } : {}),
+    ...(isMore && !isCounted(before) ? { firstSeen: stamp(info.fingerprint) } : {}),
+  }
   if (isSame && (before.announced || !announces) && Object.keys(binding).length === 0) return before
   return { ...before, ...binding, bytes, announced: before.announced || announces }
 }
@@ -215,7 +216,7 @@ async function isNewlyRevoked(
   if (before !== undefined && equalBytes(before.bytes, after.bytes)) return false
   const at = { provider, now, signal }
   if ((await tryInspect(after.bytes, at))?.revokedAt === undefined) return false
-  return before === undefined || (await tryInspect(before.bytes, at))?.revokedAt === undefined
+  return before === undefined || isGone(before) || (await tryInspect(before.bytes, at))?.revokedAt === undefined
 }
 
 /**

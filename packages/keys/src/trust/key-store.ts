@@ -1,13 +1,23 @@
-import { AurochsError, type BareJid, type CallOptions, type Clock, type KnownKey, type Random } from "@aurochs/core"
+import {
+  AurochsError,
+  type BareJid,
+  type CallOptions,
+  type Clock,
+  type Fingerprint,
+  type KnownKey,
+  type Random,
+} from "@aurochs/core"
 import type { CryptoProvider } from "@aurochs/crypto"
 import type { KeyStore, StateStore } from "@aurochs/storage"
 import { collect } from "../collect.ts"
+import { GONE } from "../gone.ts"
 import { makeSealedKey, type OwnHandles, openSealedKey } from "../sealed-key.ts"
 import {
   addOwner,
   changeRecords,
   changeSigned,
   hasRecords,
+  ownersOf,
   type RecordPlace,
   readRecords,
   readSigned,
@@ -47,6 +57,7 @@ export interface AuthenticatedKeys extends KeyStore {
  * it was first seen and what binds it to its owner are authenticated (HMAC-SHA-256) under a key that is sealed to the
  * account's own OpenPGP key. A certificate without such a record counts as a candidate that nothing binds. Records that
  * were changed or removed make every call reject with `STORAGE`: nothing is sent or believed until the operator looks.
+ * A record whose certificate is gone is a key without bytes ({@link isGone}): it is never used, and counts all the same.
  *
  * Whoever can put back an old copy of everything can put back what was trusted then; whoever removes all of it, the
  * trust key too, makes a first start. Fingerprints in the configuration (`pinned`) hold against that as well.
@@ -67,13 +78,26 @@ export function authenticatedKeys(o: AuthenticatedKeysOptions): AuthenticatedKey
 
   return {
     async *keysOf(owner, options) {
-      const records = await readRecords(await place(options), owner)
+      const records = (await readRecords(await place(options), owner)) ?? {}
       const keys = await collect(o.keys.keysOf(owner, options))
-      yield* keys
-        .map((key) => withRecord(key, records?.[key.fingerprint]))
+      const gone = new Set(Object.keys(records))
+      for (const { fingerprint } of keys) gone.delete(fingerprint)
+      yield* [
+        ...keys.map((key) => withRecord(key, records[key.fingerprint])),
+        ...[...gone].map((print) => withoutRow(owner, print as Fingerprint, records[print])),
+      ]
+        .filter((key) => key !== undefined)
         .toSorted((a, b) => a.firstSeen.getTime() - b.firstSeen.getTime())
     },
-    owners: (options) => o.keys.owners(options),
+    async *owners(options) {
+      const at = await place(options)
+      const withRows = await collect(o.keys.owners(options))
+      const all = new Set(withRows)
+      for (const owner of (await ownersOf(at)) as readonly BareJid[]) {
+        if (!all.has(owner) && Object.keys((await readRecords(at, owner)) ?? {}).length > 0) all.add(owner)
+      }
+      yield* all.size === withRows.length ? withRows : [...all].toSorted()
+    },
     async put(key, options) {
       let stored = key
       await changeRecords(await place(options), key.owner, async (records) => {
@@ -136,6 +160,15 @@ function recordOf({ approval, binds, firstSeen }: KnownKey): TrustRecord {
 function withRecord(key: KnownKey, record: TrustRecord | undefined): KnownKey {
   if (record !== undefined) return { ...key, ...record }
   return { ...key, approval: "none", binds: "nothing", announced: false }
+}
+
+/**
+ * The certificate was removed by somebody else, or never came to be written: nothing can be done with such a key, but it
+ * counts among the others, so that none of them is taken for the first or the only one.
+ */
+function withoutRow(owner: BareJid, fingerprint: Fingerprint, record: TrustRecord | undefined): KnownKey | undefined {
+  if (record === undefined) return undefined
+  return { owner, fingerprint, bytes: new Uint8Array(), source: GONE, announced: false, ...record }
 }
 
 /** A row that was removed behind our back, and is read again, is not a new key: what was said of it stands. */

@@ -30,7 +30,7 @@ const ownersKey = (account: BareJid) => `trust/owners/${account}`
 export async function readRecords(o: RecordPlace, owner: BareJid): Promise<TrustRecords | undefined> {
   const stored = await o.state.get(recordsKey(o.account, owner), { signal: o.signal })
   if (stored !== undefined) return verified(o, owner, stored.bytes)
-  if ((await readOwners(o)).includes(owner)) throw tampered(`the trust records of ${owner} are gone`)
+  if ((await ownersOf(o)).includes(owner)) throw tampered(`the trust records of ${owner} are gone`)
   return undefined
 }
 
@@ -110,7 +110,12 @@ function valueText(account: BareJid, name: string, json: string): string {
   return JSON.stringify(["aurochs-trust-value", 1, account, name, json])
 }
 
-async function readOwners(o: RecordPlace): Promise<readonly string[]> {
+/**
+ * Everybody of whom there ever was a record.
+ *
+ * @throws {AurochsError} `STORAGE` if somebody else changed the list
+ */
+export async function ownersOf(o: RecordPlace): Promise<readonly string[]> {
   const stored = await o.state.get(ownersKey(o.account), { signal: o.signal })
   if (stored === undefined) return []
   const value = parse(stored.bytes)
@@ -123,7 +128,7 @@ async function readOwners(o: RecordPlace): Promise<readonly string[]> {
 export async function addOwner(o: RecordPlace, owner?: BareJid): Promise<void> {
   for (let round = 0; round < MAX_ROUNDS; round++) {
     const stored = await o.state.get(ownersKey(o.account), { signal: o.signal })
-    const before = await readOwners(o)
+    const before = await ownersOf(o)
     if (owner !== undefined && before.includes(owner)) return
     const owners = [...before, ...(owner === undefined ? [] : [owner])].toSorted()
     const mac = encodeBase64(await sign(o.trustKey, ownersText(o.account, owners)))
