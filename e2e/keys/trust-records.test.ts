@@ -17,7 +17,7 @@ import {
   tofu,
   trustElement,
 } from "@aurochs/keys"
-import { memoryStorage, type Storage } from "@aurochs/storage"
+import { type AuditLog, memoryStorage, type Storage } from "@aurochs/storage"
 import { describe, expect, test } from "vitest"
 import { collect, juliet, julietKeys, type Made, makeKey, romeo, standingClock } from "./people.ts"
 
@@ -242,6 +242,75 @@ describe("whoever can write to the database", () => {
     await storage.keys.remove(romeo, a.small.fingerprint)
     await open(storage).put(seen(a, 5))
     expect(await decisions(open(storage))).toEqual({ [a.small.fingerprint]: "distrusted" })
+  })
+})
+
+describe("what happens at the same time", () => {
+  test("a key that is distrusted while its list is read stays distrusted", async () => {
+    const storage = memoryStorage()
+    const [bot, command] = [open(storage), open(storage)]
+    await bot.put(seen(a, 0))
+    // Read, before the decision; written, after it.
+    const [before] = await collect(bot.keysOf(romeo))
+    await decideKey({ ...reading(storage, command), ...verifiedOf(a), approval: "distrusted" })
+    await bot.put({ ...(before ?? seen(a, 0)), announced: false })
+    expect(await decisions(open(storage))).toEqual({ [a.small.fingerprint]: "distrusted" })
+    await bot.put(seen(a, -9))
+    expect((await collect(bot.keysOf(romeo)))[0]).toMatchObject({
+      approval: "distrusted",
+      firstSeen: before?.firstSeen,
+    })
+  })
+
+  test("A21: a revocation that is merged while its key is verified is not lost", async () => {
+    const storage = memoryStorage()
+    const store = open(storage)
+    await store.put(seen(a, 0))
+    const revoked = await provider.lifecycle?.revoke(a.key, { reason: "compromised", now: clock.now() })
+    const audit: AuditLog = {
+      ...storage.audit,
+      // Between what deciding reads and what it writes.
+      append: () => store.put({ ...seen(a, 0), bytes: revoked?.bytes ?? new Uint8Array() }),
+    }
+    await decideKey({ ...reading(storage, store), audit, ...verifiedOf(a) })
+    const known = await collect(store.keysOf(romeo))
+    expect(known).toMatchObject([{ approval: "verified", bytes: revoked?.bytes }])
+    expect(await decisions(store)).toEqual({ [a.small.fingerprint]: "quarantined" })
+    // Where nothing is authenticated it is the same.
+    const plain = { ...storage.keys }
+    const between: AuditLog = {
+      ...storage.audit,
+      append: () => plain.put({ ...seen(b, 0), bytes: revoked?.bytes ?? new Uint8Array() }),
+    }
+    await plain.put(seen(b, 0))
+    await decideKey({ ...reading(storage, store), keys: plain, audit: between, ...verifiedOf(b) })
+    expect((await collect(plain.keysOf(romeo))).at(-1)).toMatchObject({ approval: "verified", bytes: revoked?.bytes })
+  })
+
+  test("what the operator distrusts while a message says otherwise stays distrusted, and the log ends so", async () => {
+    const storage = memoryStorage()
+    const store = open(storage)
+    await store.put(seen(a, 0))
+    let once = true
+    const audit: AuditLog = {
+      ...storage.audit,
+      async append(event) {
+        await storage.audit.append(event)
+        if (once) await store.decide(romeo, a.small.fingerprint, "distrusted")
+        once = false
+      },
+    }
+    const said = await decideKey({ ...reading(storage, store), audit, ...verifiedOf(a), unlessDistrusted: true })
+    expect(said.approval).toBe("distrusted")
+    const events = await collect(storage.audit.read({ account: juliet }))
+    expect(events.map(({ kind }) => kind)).toEqual(["key-verified", "key-distrusted"])
+  })
+
+  test("of a key that is not known nothing is decided", async () => {
+    const store = open(memoryStorage())
+    const thrown = await thrownBy(store.decide(romeo, a.small.fingerprint, "verified"))
+    expect(thrown).toMatchObject({ code: "NO_USABLE_KEY", details: { leftOut: [{ because: "not-known" }] } })
+    expect(await collect(store.keysOf(romeo))).toEqual([])
   })
 })
 

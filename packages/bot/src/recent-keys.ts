@@ -33,6 +33,8 @@ export function recentKeys(store: AuthenticatedKeys, clock: Clock): RecentKeys {
     ...store,
     put: (key, options) => changing(key.owner, () => store.put(key, options)),
     remove: (owner, fingerprint, options) => changing(owner, () => store.remove(owner, fingerprint, options)),
+    decide: (owner, fingerprint, approval, options) =>
+      changing(owner, () => store.decide(owner, fingerprint, approval, options)),
     async recent(owner, options) {
       const at = clock.now().getTime()
       const found = held.get(owner)

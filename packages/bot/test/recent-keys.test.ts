@@ -24,6 +24,9 @@ function counted() {
       await counting.gate
       yield* now
     },
+    async decide(of, fingerprint, approval) {
+      for await (const key of keys.keysOf(of)) if (key.fingerprint === fingerprint) await keys.put({ ...key, approval })
+    },
     async ownKeyChanged() {},
     async readValue() {},
     async changeValue() {},

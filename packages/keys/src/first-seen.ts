@@ -4,7 +4,7 @@ import { changeState, field, readState, strings } from "./json-state.ts"
 import type { Reading } from "./reading.ts"
 
 /** Does this key count when the first list is looked for? See `tofu`. */
-export function isCounted(key: KnownKey): boolean {
+export function isCounted(key: Pick<KnownKey, "binds" | "approval">): boolean {
   return key.binds === "account" || key.approval === "verified"
 }
 

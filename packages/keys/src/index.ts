@@ -37,8 +37,9 @@ export type { TrustFacts, TrustPolicy } from "./policy.ts"
 export { type KeyChange, type Refreshed, type RefreshOptions, type RefusedKey, refreshKeys } from "./refresh.ts"
 export { isStale, lookupDelayMs, maxListAgeMs } from "./retry.ts"
 export { type OwnHandles, type SealedKeyOptions, sealedKey } from "./sealed-key.ts"
+export type { AuthenticatedKeys, Deciding } from "./trust/authenticated.ts"
 export { type DecideOptions, decideKey } from "./trust/decide.ts"
-export { type AuthenticatedKeys, type AuthenticatedKeysOptions, authenticatedKeys } from "./trust/key-store.ts"
+export { type AuthenticatedKeysOptions, authenticatedKeys } from "./trust/key-store.ts"
 export {
   type HeardTrust,
   hearTrust,

@@ -10,8 +10,10 @@ import {
 import type { CryptoProvider } from "@aurochs/crypto"
 import type { KeyStore, StateStore } from "@aurochs/storage"
 import { collect } from "../collect.ts"
+import { isCounted } from "../first-seen.ts"
 import { GONE } from "../gone.ts"
 import { makeSealedKey, type OwnHandles, openSealedKey } from "../sealed-key.ts"
+import { type AuthenticatedKeys, notKnown } from "./authenticated.ts"
 import {
   addOwner,
   changeRecords,
@@ -38,20 +40,6 @@ export interface AuthenticatedKeysOptions {
   readonly random: Random
 }
 
-/** A key store that can take up a new own key. */
-export interface AuthenticatedKeys extends KeyStore {
-  /** Seals the trust key again, to the own key that is in use now. */
-  ownKeyChanged(options?: CallOptions): Promise<void>
-  /** A small value that is authenticated like the records. */
-  readValue(name: string, options?: CallOptions): Promise<unknown>
-  /** @param change gets what is there, gives what is to be there: JSON */
-  changeValue(
-    name: string,
-    change: (value: unknown) => unknown | Promise<unknown>,
-    options?: CallOptions,
-  ): Promise<void>
-}
-
 /**
  * A key store that whoever can write to its database cannot make trust a key: what the operator said of each key, when
  * it was first seen and what binds it to its owner are authenticated (HMAC-SHA-256) under a key that is sealed to the
@@ -74,6 +62,14 @@ export function authenticatedKeys(o: AuthenticatedKeysOptions): AuthenticatedKey
       opening = undefined
       throw error
     }
+  }
+
+  /** Of a row that somebody else wrote. */
+  const recordOfCandidate = async (owner: BareJid, fingerprint: Fingerprint, options: CallOptions | undefined) => {
+    for await (const key of o.keys.keysOf(owner, options)) {
+      if (key.fingerprint === fingerprint) return recordOf(withRecord(key, undefined))
+    }
+    throw notKnown(owner, fingerprint)
   }
 
   return {
@@ -100,11 +96,18 @@ export function authenticatedKeys(o: AuthenticatedKeysOptions): AuthenticatedKey
     },
     async put(key, options) {
       let stored = key
-      await changeRecords(await place(options), key.owner, async (records) => {
-        stored = await withoutLoss(key, records[key.fingerprint], o.keys, options)
+      await changeRecords(await place(options), key.owner, (records) => {
+        stored = withoutLoss(key, records[key.fingerprint])
         return { ...records, [key.fingerprint]: recordOf(stored) }
       })
       await o.keys.put(stored, options)
+    },
+    async decide(owner, fingerprint, approval, options) {
+      await changeRecords(await place(options), owner, async (records) => {
+        const before = records[fingerprint] ?? (await recordOfCandidate(owner, fingerprint, options))
+        if (options?.unlessDistrusted && before.approval === "distrusted") return records
+        return { ...records, [fingerprint]: { ...before, approval } }
+      })
     },
     async remove(owner, fingerprint, options) {
       await o.keys.remove(owner, fingerprint, options)
@@ -171,16 +174,13 @@ function withoutRow(owner: BareJid, fingerprint: Fingerprint, record: TrustRecor
   return { owner, fingerprint, bytes: new Uint8Array(), source: GONE, announced: false, ...record }
 }
 
-/** A row that was removed behind our back, and is read again, is not a new key: what was said of it stands. */
-async function withoutLoss(
-  key: KnownKey,
-  record: TrustRecord | undefined,
-  keys: KeyStore,
-  options: CallOptions | undefined,
-): Promise<KnownKey> {
-  if (record === undefined || key.approval !== "none" || record.approval === "none") return key
-  for await (const one of keys.keysOf(key.owner, options)) if (one.fingerprint === key.fingerprint) return key
-  return { ...key, approval: record.approval, firstSeen: record.firstSeen }
+/** What is known of a key, others may have changed since `key` was read: what was decided, what was seen first. */
+function withoutLoss(key: KnownKey, record: TrustRecord | undefined): KnownKey {
+  if (record === undefined) return key
+  const { approval } = record
+  const binds = record.binds === "account" ? record.binds : key.binds
+  // A candidate is seen for the first time when something binds it.
+  return { ...key, approval, binds, ...(isCounted(record) ? { firstSeen: record.firstSeen } : {}) }
 }
 
 function lost(text: string): AurochsError<"STORAGE"> {

@@ -12,8 +12,8 @@ import type { AuditLog } from "@aurochs/storage"
 import { namespaces, trustMessage } from "@aurochs/xml"
 import { collect } from "../collect.ts"
 import { field } from "../json-state.ts"
+import type { AuthenticatedKeys } from "./authenticated.ts"
 import { decideKey } from "./decide.ts"
-import type { AuthenticatedKeys } from "./key-store.ts"
 
 /** What somebody says of one key. */
 export interface TrustWord {
@@ -166,8 +166,9 @@ async function apply(word: Waiting, o: TrustMessageOptions): Promise<"applied" |
   const approval = word.says === "trust" ? "verified" : "distrusted"
   if (key.approval === approval || key.approval === "distrusted") return "done"
   const detail = { by: "trust-message", sender: word.sender, signedBy: word.signedBy }
-  await decideKey({ ...o, owner: word.owner, fingerprint: word.fingerprint, approval, detail })
-  return "applied"
+  const at = { ...o, owner: word.owner, fingerprint: word.fingerprint }
+  const decided = await decideKey({ ...at, approval, detail, unlessDistrusted: true })
+  return decided.approval === approval ? "applied" : "done"
 }
 
 async function isAuthenticated(sender: BareJid, signedBy: Fingerprint, o: TrustMessageOptions): Promise<boolean> {
