@@ -10,6 +10,7 @@ import type { KeyEvent, KeyEventHandler } from "./key-event.ts"
 import { createLink } from "./link.ts"
 import { consoleLogger, type Logger } from "./logger.ts"
 import type { AnyMiddleware } from "./middleware.ts"
+import { orAborted } from "./or-aborted.ts"
 import { createOutboxBell } from "./outbox-bell.ts"
 import { createOutboxKey } from "./outbox-key.ts"
 import { createOutgoing } from "./outgoing.ts"
@@ -99,7 +100,7 @@ export function createBot(options: BotOptions): Bot<Context> {
 
   const enqueue = async (messages: readonly OutgoingText[], call?: { signal?: AbortSignal | undefined }) => {
     const signal = call?.signal
-    if ((await keeper.held()) === undefined) await orAborted(ownReady.promise, signal)
+    if ((await keeper.held()) === undefined) await orAborted(ownReady.promise, call)
     const outgoing = createOutgoing(await parts(), outboxBell, words)
     return outgoing.enqueue(
       messages.map((message) => ({ ...message, encryptedOnly: false })),
@@ -153,11 +154,11 @@ export function createBot(options: BotOptions): Bot<Context> {
     },
     sendAll: enqueue,
     async trust(owner, fingerprint, approval, call) {
-      const ready = await orAborted(trusting.promise, call?.signal)
+      const ready = await orAborted(trusting.promise, call)
       await ready.decide(bareJid(owner), fingerprint, approval, call)
     },
     async rotateKey(call) {
-      await orAborted(ownReady.promise, call?.signal)
+      await orAborted(ownReady.promise, call)
       return keeper.rotate({ ...call })
     },
     async run(call) {
@@ -215,19 +216,4 @@ function checkedPrefix(prefix: string): string {
   if (prefix !== "" && !/\s/u.test(prefix)) return prefix
   const text = "commandPrefix has to be at least one character, without white space"
   throw new AurochsError("CONFIGURATION", text, { field: "commandPrefix" })
-}
-
-async function orAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (signal === undefined) return work
-  const { promise, reject } = Promise.withResolvers<never>()
-  const onAbort = () => {
-    reject(new AurochsError("ABORTED", "the call was aborted", undefined, { cause: signal.reason }))
-  }
-  if (signal.aborted) onAbort()
-  signal.addEventListener("abort", onAbort, { once: true })
-  try {
-    return await Promise.race([work, promise])
-  } finally {
-    signal.removeEventListener("abort", onAbort)
-  }
 }

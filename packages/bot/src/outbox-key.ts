@@ -2,6 +2,7 @@ import type { BareJid, CallOptions, Clock, Random } from "@aurochs/core"
 import type { CryptoProvider } from "@aurochs/crypto"
 import { type OwnHandles, sealedKey } from "@aurochs/keys"
 import type { StateStore } from "@aurochs/storage"
+import { orAborted } from "./or-aborted.ts"
 
 /** What the outbox key needs. */
 export interface OutboxKeyOptions {
@@ -19,7 +20,10 @@ export interface OutboxKeyOptions {
  * once, so that a message costs no public-key operation, and no card has to be asked, before it leaves.
  */
 export interface OutboxKey {
-  /** @param about is authenticated, and not part of the result */
+  /**
+   * @param about is authenticated, and not part of the result
+   * @throws {AurochsError} `ABORTED`: this caller does not wait any more; what opens the key goes on for the others
+   */
   seal(text: Uint8Array, about: Uint8Array, options?: CallOptions): Promise<Uint8Array>
   /** @returns undefined if it is not what {@link seal} made, about the same */
   open(sealed: Uint8Array, about: Uint8Array, options?: CallOptions): Promise<Uint8Array | undefined>
@@ -48,24 +52,26 @@ export function createOutboxKey(o: OutboxKeyOptions): OutboxKey {
   let salt: Uint8Array<ArrayBuffer> = new Uint8Array()
   let left = 0
 
-  const load = async (options: CallOptions | undefined) => {
-    const { account, provider, state, clock, random } = o
-    const at = { account, provider, state, clock, random, purpose: "outbox", signal: options?.signal } as const
-    const bytes = new Uint8Array(await sealedKey({ ...at, own: await o.own() }))
+  /** Under nobody's signal: all who wait share it. */
+  const load = async () => {
+    const key = await sealedKey({ ...o, purpose: "outbox", own: await o.own() })
+    const bytes = new Uint8Array(key)
     try {
       return await crypto.subtle.importKey("raw", bytes, "HKDF", false, ["deriveKey"])
     } finally {
+      key.fill(0)
       bytes.fill(0)
     }
   }
-  const base = async (options: CallOptions | undefined): Promise<Key> => {
-    opening ??= load(options)
-    try {
-      return await opening
-    } catch (error) {
-      opening = undefined
-      throw error
+  const base = (options: CallOptions | undefined): Promise<Key> => {
+    if (opening === undefined) {
+      const begun = load()
+      opening = begun
+      begun.catch(() => {
+        if (opening === begun) opening = undefined
+      })
     }
+    return orAborted(opening, options)
   }
   /** The key of one salt. */
   const keyOf = async (under: Uint8Array<ArrayBuffer>, options: CallOptions | undefined): Promise<Key> => {
@@ -120,7 +126,8 @@ export function createOutboxKey(o: OutboxKeyOptions): OutboxKey {
 
     async ownKeyChanged(options) {
       if (opening === undefined) return
-      await sealedKey({ ...o, purpose: "outbox", own: await o.own(), signal: options?.signal })
+      const key = await sealedKey({ ...o, purpose: "outbox", own: await o.own(), signal: options?.signal })
+      key.fill(0)
     },
   }
 }

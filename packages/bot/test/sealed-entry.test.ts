@@ -1,9 +1,9 @@
-import { cryptoRandom } from "@aurochs/core"
+import { AurochsError, cryptoRandom } from "@aurochs/core"
 import type { CryptoProvider, SecretKey } from "@aurochs/crypto"
 import { textBody } from "@aurochs/message"
 import { memoryStorage } from "@aurochs/storage"
 import fc from "fast-check"
-import { describe, expect, test } from "vitest"
+import { describe, expect, test, vi } from "vitest"
 import { createOutboxKey, type OutboxKeyOptions } from "../src/outbox-key.ts"
 import { openEntry, sealEntry } from "../src/sealed-entry.ts"
 import { testClock } from "./clock.ts"
@@ -130,5 +130,93 @@ describe("sealed entries", () => {
     )
     await state.put(`outbox/key/${botJid}`, other)
     await expect(sealEntry(message, starting([key], state))).rejects.toMatchObject({ code: "STORAGE" })
+  })
+
+  test("who stops waiting for the key takes it from nobody else", async () => {
+    const { key } = await provider.generate({ userId: `xmpp:${botJid}` })
+    const { state } = memoryStorage()
+    const sealed = await sealEntry(message, starting([key], state))
+    const [begun, mayGoOn] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+    const slow: CryptoProvider = {
+      ...provider,
+      async open(bytes, options) {
+        begun.resolve()
+        await mayGoOn.promise
+        return provider.open(bytes, options)
+      },
+    }
+    const at = starting([key], state, slow)
+    const leaving = new AbortController()
+    const first = sealEntry(message, { ...at, signal: leaving.signal })
+    const second = openEntry({ ...entry, sealed }, at)
+    await begun.promise
+    leaving.abort()
+    await expect(first).rejects.toMatchObject({ code: "ABORTED" })
+    mayGoOn.resolve()
+    expect(await second).toMatchObject({ kind: "opened" })
+  })
+
+  test("what failed once is tried again", async () => {
+    const { key } = await provider.generate({ userId: `xmpp:${botJid}` })
+    const { state } = memoryStorage()
+    await sealEntry(message, starting([key], state))
+    let isAway = true
+    const away: CryptoProvider = {
+      ...provider,
+      async open(bytes, options) {
+        if (isAway) throw new AurochsError("BACKEND", "no card", { backend: "test" })
+        return provider.open(bytes, options)
+      },
+    }
+    const at = starting([key], state, away)
+    await expect(sealEntry(message, at)).rejects.toMatchObject({ code: "BACKEND" })
+    isAway = false
+    const sealed = await sealEntry(message, at)
+    expect(await openEntry({ ...entry, sealed }, at)).toMatchObject({ kind: "opened" })
+  })
+
+  test("the bytes of the key are overwritten once they are not needed: made, opened, sealed again", async () => {
+    const [old, fresh] = await Promise.all([1, 2].map(() => provider.generate({ userId: `xmpp:${botJid}` })))
+    if (old === undefined || fresh === undefined) throw new Error("no keys")
+    const { state } = memoryStorage()
+    const made: Uint8Array[] = []
+    let secret = ""
+    const random = {
+      bytes: (count: number) => {
+        const bytes = cryptoRandom().bytes(count)
+        if (count === 32) {
+          made.push(bytes)
+          secret = bytes.join()
+        }
+        return bytes
+      },
+    }
+    const copies: string[] = []
+    const own = [old.key]
+    const options = { account: botJid, provider, state, clock: testClock(), random }
+    const outboxKey = createOutboxKey({ ...options, own: () => ({ current: own.at(-1), all: own }) })
+    const fill = Uint8Array.prototype.fill
+    const overwriting = vi.spyOn(Uint8Array.prototype, "fill").mockImplementation(function (
+      this: Uint8Array,
+      ...given
+    ) {
+      if (this.length === 32 && given[0] === 0) copies.push(this.join())
+      return fill.apply(this, given)
+    })
+    try {
+      await sealEntry(message, { account: botJid, outboxKey })
+      expect(made).toHaveLength(1)
+      expect(made[0]?.every((byte) => byte === 0)).toBe(true)
+      copies.length = 0
+      own.push(fresh.key)
+      await outboxKey.ownKeyChanged()
+      expect(copies).toContain(secret)
+      copies.length = 0
+      const again = createOutboxKey({ ...options, own: () => ({ current: own.at(-1), all: own }) })
+      await sealEntry(message, { account: botJid, outboxKey: again })
+      expect(copies.filter((copy) => copy === secret)).toHaveLength(2)
+    } finally {
+      overwriting.mockRestore()
+    }
   })
 })
