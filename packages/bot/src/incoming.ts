@@ -85,7 +85,7 @@ export function createIncomings(options: IncomingOptions): Incomings {
   /** Entries in a lane: a second copy that arrives meanwhile waits for nothing and changes nothing. */
   const underWay = new Set<ArchiveId>()
   const again = <T>(what: string, work: () => Promise<T>, attempts?: number) =>
-    retrying(work, { clock, log, what, attempts, signal: hardStop })
+    retrying(work, { clock, log, what, attempts, signal: hardStop, stop })
 
   const enqueue = (task: IncomingTask) => {
     underWay.add(task.id)
@@ -304,7 +304,7 @@ export function createIncomings(options: IncomingOptions): Incomings {
       last = last
         .then(() => take(arrived, storing))
         .catch((error: unknown) => {
-          if (isAurochsError(error, "ABORTED")) return
+          if (isAurochsError(error, "ABORTED") && stop.aborted) return
           log.error("a message could not be taken", describeError(error))
           delivery.kept()
         })
