@@ -1,37 +1,17 @@
-import type { Clock } from "@aurochs/core"
+import { type BoundOptions, createBound } from "./bound.ts"
 import type { Logger } from "./logger.ts"
-
-/** Lines in one minute that are told; the others are counted. */
-const MAX_LINES = 10
-const MINUTE_MS = 60_000
 
 /**
  * For what any stranger can cause: so many lines a minute are told, the others at `debug` only, and their number when the
  * minute is over.
  *
- * @param what the line with the number
- * @param stop nothing is counted any more
+ * @param o.what the line with the number
  */
 export function boundedLines(
   log: Logger,
   level: "info" | "warn",
-  { clock, what, stop }: { readonly clock: Clock; readonly what: string; readonly stop: AbortSignal },
+  o: BoundOptions & { readonly what: string },
 ): Logger["warn"] {
-  let told = 0
-  let isCounting = false
-
-  const count = async () => {
-    isCounting = true
-    await clock.sleep(MINUTE_MS, { signal: stop }).catch(() => {})
-    if (told > MAX_LINES) log[level](what, { more: told - MAX_LINES })
-    told = 0
-    isCounting = false
-  }
-
-  return (message, fields) => {
-    told += 1
-    if (told <= MAX_LINES) log[level](message, fields)
-    else log.debug(message, fields)
-    if (!isCounting) void count()
-  }
+  const bound = createBound(o, (more) => log[level](o.what, { more }))
+  return (message, fields) => (bound.take() ? log[level](message, fields) : log.debug(message, fields))
 }

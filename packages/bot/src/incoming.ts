@@ -1,6 +1,7 @@
 import { type BareJid, type Delivery, isAurochsError, type Via } from "@aurochs/core"
 import { carriesMessage, type Incoming, openpgpBytesOf, peerOf, type Secure } from "@aurochs/message"
 import type { ArchiveEntry, ArchiveId, EntryVerdict } from "@aurochs/storage"
+import { boundedAudit } from "./bounded-audit.ts"
 import { boundedLines } from "./bounded-lines.ts"
 import type { ContactKeys } from "./contact-keys.ts"
 import { handle, type Registry } from "./handlers.ts"
@@ -8,7 +9,7 @@ import type { Lanes } from "./lanes.ts"
 import { type OpenedMessage, openDelivery, openTogether, stanzaIdentity } from "./opening.ts"
 import type { Outgoing } from "./outgoing.ts"
 import type { OwnKeys } from "./own-keys.ts"
-import { audit, type Parts } from "./parts.ts"
+import type { Parts } from "./parts.ts"
 import { type ReplyBound, replier } from "./replies.ts"
 import { describeError, retrying } from "./retrying.ts"
 
@@ -53,7 +54,7 @@ export interface Incomings {
   receive(delivery: Delivery): Promise<void>
   /** Resolves when everything received is in the archive and its lane. */
   stored(): Promise<void>
-  /** Resolves when every message that was handled is marked. */
+  /** Resolves when every message that was handled is marked, and what was counted of them is written down. */
   marked(): Promise<void>
   /** Something was decided about keys. */
   decided(): void
@@ -116,6 +117,7 @@ export function createIncomings(options: IncomingOptions): Incomings {
     refused: bounded("warn", "more refusals"),
     unread: bounded("info", "more senders whose keys could not be read"),
   }
+  const refused = boundedAudit(parts, { kind: "commands-refused", stop })
 
   const openTask = async (task: IncomingTask, mayRefresh: boolean): Promise<OpenedMessage> => {
     let attempts = 0
@@ -142,7 +144,7 @@ export function createIncomings(options: IncomingOptions): Incomings {
       warn: lines.refused,
       reply: replier({ peer: message.peer, archiveId: task.id }, { ...options, warn: lines.refused }),
       onRefused: (command, because) =>
-        audit(parts, {
+        refused.append({
           kind: "command-refused",
           subject: message.peer,
           ...(message.kind === "secure" ? { fingerprint: message.signedBy } : {}),
@@ -340,6 +342,7 @@ export function createIncomings(options: IncomingOptions): Incomings {
 
     async marked() {
       await Promise.all(marking.values())
+      await refused.told()
     },
 
     async resume(entry) {

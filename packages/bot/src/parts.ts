@@ -60,6 +60,9 @@ export function trustForSources(
 }
 
 /** Writes an event to the audit log with time and account. */
-export function audit(parts: Parts, event: Omit<AuditEvent, "at" | "account">): Promise<void> {
+export function audit(
+  parts: Pick<Parts, "account" | "storage" | "clock">,
+  event: Omit<AuditEvent, "at" | "account">,
+): Promise<void> {
   return parts.storage.audit.append({ at: parts.clock.now(), account: parts.account, ...event })
 }

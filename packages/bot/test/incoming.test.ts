@@ -7,7 +7,7 @@ import { afterEach, describe, expect, test } from "vitest"
 import type { Bot, BotOptions, Context } from "../src/index.ts"
 import { testClock } from "./clock.ts"
 import { createPeer, type Peer, provider } from "./peers.ts"
-import { botJid, eventually, type Running, startBot } from "./setup.ts"
+import { botJid, eventually, lastingStorage, type Running, startBot } from "./setup.ts"
 import { createWorld, type World } from "./world.ts"
 
 let world: World
@@ -154,6 +154,52 @@ test("A31: refused replies, too, are ten lines a minute, then their number", asy
   await eventually(() =>
     expect(warned()).toContainEqual({ level: "warn", message: "more refusals", fields: { more: 9 } }),
   )
+})
+
+test("A31: refused commands are ten rows of the audit log a minute, then one with their number, at the stop, too", async () => {
+  const clock = testClock()
+  const storage = lastingStorage()
+  world = createWorld()
+  const juliet = await createPeer(world, "juliet")
+  const prepare = (bot: Bot<Context>) => bot.command("halt", { allow: { level: "verified" } }, () => {})
+  bot = await startBot(world, prepare, { clock, storage, dispose: false })
+  const rows = async (kind: string) =>
+    (await Array.fromAsync(storage.audit.read({ account: botJid }))).filter((row) => row.kind === kind)
+  const storm = async (count: number) => {
+    for (let i = 0; i < 25; i++) await juliet.say(botJid, (bot as Running).certificate, `!halt ${i}`)
+    await quiet(bot as Running, count)
+  }
+  await storm(25)
+  expect(await rows("command-refused")).toHaveLength(10)
+  expect(await rows("commands-refused")).toEqual([])
+  await clock.advance(60_000)
+  await eventually(async () => expect(await rows("commands-refused")).toMatchObject([{ detail: { more: "15" } }]))
+  await storm(50)
+  await bot.stop()
+  bot = undefined
+  expect(await rows("command-refused")).toHaveLength(20)
+  expect(await rows("commands-refused")).toMatchObject([{ detail: { more: "15" } }, { detail: { more: "15" } }])
+})
+
+test("what somebody else gave up while a message was opened is tried again, not left for the next start", async () => {
+  const clock = testClock()
+  let givenUp = 0
+  const engine: CryptoProvider = {
+    ...provider,
+    open(bytes, options) {
+      if (givenUp === 2) return provider.open(bytes, options)
+      givenUp += 1
+      return Promise.reject(aborted())
+    },
+  }
+  const { juliet, bot } = await setUp({ clock, provider: engine })
+  await juliet.say(botJid, bot.certificate, "hello")
+  await eventually(() => expect(givenUp).toBe(1))
+  await eventually(async () => {
+    await clock.advance(1_000)
+    expect(heard).toEqual(["hello"])
+  })
+  expect(bot.log.lines.filter(({ message }) => message === "message left for the next start")).toEqual([])
 })
 
 describe("copies and replays", () => {
