@@ -81,11 +81,10 @@ export function createBot(options: BotOptions): Bot<Context> {
     return { account: transport.account, keys, state, provider, own, clock, random }
   }
   const keyHandlers: KeyEventHandler[] = []
-  const keeper = ownKeyKeeper(parts, options, (foreign) => {
-    for (const fingerprint of foreign) {
-      const event: KeyEvent = { owner: transport.account, fingerprint, kind: "key-quarantined" }
-      for (const handler of keyHandlers) void guarded(() => handler(event))
-    }
+  const keeper = ownKeyKeeper(parts, options, (fingerprint, more) => {
+    const about = { owner: transport.account, fingerprint, kind: "key-quarantined" } as const
+    const event: KeyEvent = more === undefined ? about : { ...about, more }
+    for (const handler of keyHandlers) void guarded(() => handler(event))
   })
   const guarded = async (work: () => unknown) => {
     try {

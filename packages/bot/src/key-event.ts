@@ -18,6 +18,8 @@ export interface KeyEvent {
     | "key-missing"
   /** What the policy says of it now; absent for keys that are not known. */
   readonly decision?: TrustDecision | undefined
+  /** So many others like this one are not told one by one. Only for one's own account: ten an hour are. */
+  readonly more?: number | undefined
 }
 
 /** Told of what happened to keys. */

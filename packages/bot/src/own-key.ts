@@ -11,7 +11,7 @@ import {
 } from "@aurochs/keys"
 import type { Bell } from "./bell.ts"
 import type { BotOptions } from "./bot.ts"
-import type { Logger } from "./logger.ts"
+import { type ForeignKeys, foreignKeys } from "./foreign-keys.ts"
 import type { OwnKeys } from "./own-keys.ts"
 import type { Parts } from "./parts.ts"
 import { describeError } from "./retrying.ts"
@@ -20,6 +20,9 @@ import { describeError } from "./retrying.ts"
 const RETRY_MS = 30_000
 /** The own list is looked at this often without being told. */
 const CHECK_MS = 3_600_000
+/** However often the server says that it changed, so many looks are taken within this time; what is between is one. */
+const MAX_LOOKS = 3
+const LOOKS_MS = 30_000
 /** A key server that did not take the own key is asked again after this. */
 const UPLOAD_RETRY_MS = 600_000
 
@@ -44,11 +47,14 @@ export interface OwnKeyKeeper {
   dispose(): Promise<void>
 }
 
-/** @param parts resolves once the storage is there */
+/**
+ * @param parts resolves once the storage is there
+ * @param onForeign told of a key of somebody else in the account's own list, see `foreignKeys`
+ */
 export function ownKeyKeeper(
   parts: () => Promise<Parts>,
   options: Pick<BotOptions, "ownKey" | "passphrase">,
-  onForeign: (fingerprints: readonly Fingerprint[]) => void = () => {},
+  onForeign: (fingerprint: Fingerprint, more?: number) => void = () => {},
 ): OwnKeyKeeper {
   const handles: AsyncDisposable[] = []
   let ready: OwnKeys | undefined
@@ -56,7 +62,12 @@ export function ownKeyKeeper(
   let loading: Promise<OwnKeys | undefined> | undefined
   /** Copies in the secret store when they were last read: they only ever become more. */
   let copies = 0
-  const named = new Set<Fingerprint>()
+  const ended = new AbortController()
+  let foreign: ForeignKeys | undefined
+  const foreignIn = (made: Parts) => {
+    foreign ??= foreignKeys(made, ended.signal, onForeign)
+    return foreign
+  }
 
   // Asked once: it may be a person who is asked.
   const askOnce = () => {
@@ -65,8 +76,10 @@ export function ownKeyKeeper(
   }
 
   const life = async (call?: CallOptions): Promise<LifeOptions> => {
-    const { account, provider, storage, directory, sources, clock } = await parts()
-    const { secrets, state, audit } = storage
+    const made = await parts()
+    const { account, provider, storage, directory, sources, clock } = made
+    const { secrets, state } = storage
+    const { audit } = foreignIn(made)
     const alsoTo = sources.map((source) => source.directory).filter(({ publish }) => publish !== undefined)
     const place = { account, provider, secrets, state, audit, directory, alsoTo, clock }
     return { ...place, passphrase: askOnce, signal: call?.signal }
@@ -82,24 +95,16 @@ export function ownKeyKeeper(
 
   /** Compares with the list, announces, creates: what `prepareOwnKey` decides. */
   const settle = async (call?: CallOptions): Promise<OwnKeys> => {
-    const { storage, account, log } = await parts()
+    const made = await parts()
+    const { storage, account, log } = made
     const before = (await storage.secrets.load(account, call)).length
     const own = await prepareOwnKey({ ...(await life(call)), durable: storage.durable, ownKey: options.ownKey })
     handles.push(own)
     copies = own.done === "created" ? (await storage.secrets.load(account, call)).length : before
     ready = { current: own.current, all: own.keys }
     log.info("own key ready", { fingerprint: own.current.certificate.fingerprint, done: own.done })
-    nameForeign(own.foreign, log)
+    foreignIn(made).found(own.foreign)
     return ready
-  }
-
-  const nameForeign = (foreign: readonly Fingerprint[], log: Logger) => {
-    // Each once, however often the list is looked at.
-    const unnamed = foreign.filter((one) => !named.has(one))
-    if (unnamed.length === 0) return
-    for (const one of unnamed) named.add(one)
-    log.warn("the own key list names keys of others", { foreign: unnamed })
-    onForeign(unnamed)
   }
 
   const reload = async (call?: CallOptions): Promise<boolean> => {
@@ -168,12 +173,18 @@ export function ownKeyKeeper(
     },
 
     async watch(bell, call) {
-      const { clock, log } = await parts()
+      const made = await parts()
+      const { clock, log } = made
+      const foreign = foreignIn(made)
+      /** When the last looks were taken. */
+      let looks: readonly number[] = []
       let waitMs = 0
       while (!call?.signal?.aborted) {
         // At once the first time: what the start did is not at the key servers yet.
         const isFirst = waitMs === 0
         if (!isFirst) await bell.wait(waitMs, clock, call)
+        const early = (looks.at(-MAX_LOOKS) ?? Number.NEGATIVE_INFINITY) + LOOKS_MS - clock.now().getTime()
+        if (early > 0 && early <= LOOKS_MS) await clock.sleep(early, call).catch(() => {})
         waitMs = CHECK_MS
         if (ready === undefined || call?.signal?.aborted) continue
         try {
@@ -181,13 +192,14 @@ export function ownKeyKeeper(
             if (!(await upload(call))) waitMs = UPLOAD_RETRY_MS
             continue
           }
+          looks = [...looks, clock.now().getTime()].slice(-MAX_LOOKS)
           // A command beside the bot may have rotated, revoked or renewed it.
           await reload(call)
           const o = await life(call)
           await endDueRotation(o)
           const check = await checkOwnKey({ ...o, held: [ready.current], all: ready.all })
-          if (check.kind !== "listed") log.warn("the own key was not in the list", { now: check.kind })
-          nameForeign(check.foreign, log)
+          if (check.kind !== "listed") foreign.warn("the own key was not in the list", { now: check.kind })
+          foreign.found(check.foreign)
           if (!(await upload(call))) waitMs = UPLOAD_RETRY_MS
           if (check.retryAt !== undefined) waitMs = Math.max(1000, check.retryAt.getTime() - clock.now().getTime())
         } catch (error) {
@@ -200,6 +212,8 @@ export function ownKeyKeeper(
     },
 
     async dispose() {
+      ended.abort()
+      await foreign?.told()
       for (const handle of handles.splice(0)) await handle[Symbol.asyncDispose]()
     },
   }

@@ -90,7 +90,8 @@ describe("own key while running", () => {
     await eventually(() => expect(listed(world)).toEqual([foreign, bot.certificate.fingerprint]))
     const named = () => bot.log.lines.filter(({ message }) => message === "the own key list names keys of others")
     expect(named()).toMatchObject([{ level: "warn", fields: { foreign: [foreign] } }])
-    // The other client throws it out again: now there is a pause.
+    // The other client throws it out again: now there is a pause. The list is looked at three times in half a minute.
+    await clock.advance(31_000)
     world.account(botJid).pep.put(publicKeysNode, publicKeysList.write([{ fingerprint: foreign }]))
     await eventually(() => expect(bot.log.lines.at(-1)).toMatchObject({ fields: { now: "postponed" } }))
     expect(listed(world)).toEqual([foreign])
@@ -132,4 +133,60 @@ describe("own key while running", () => {
     const audited = await Array.fromAsync(bot.storage.audit.read({ account: botJid }))
     expect(audited.map(({ kind }) => kind)).toContain("own-list-foreign-key")
   })
+
+  test("A33: whatever the own server does to the list: three looks in half a minute, ten rows, lines and events an hour", async () => {
+    const clock = testClock()
+    const world = createWorld()
+    const events: KeyEvent[] = []
+    const bot = await startBot(world, (b) => b.onKeys((event) => events.push(event)), { clock })
+    const own = { fingerprint: bot.certificate.fingerprint }
+    const rows = async () =>
+      (await Array.fromAsync(bot.storage.audit.read({ account: botJid }))).filter(({ kind }) =>
+        kind.startsWith("own-list"),
+      )
+    const named = () =>
+      bot.log.lines.filter(
+        ({ level, message }) => level === "warn" && message === "the own key list names keys of others",
+      )
+    const asked = () =>
+      JSON.stringify(world.requests.filter(({ from }) => from === botJid)).split(publicKeysNode).length
+    // 300 keys, 20 at a time, again and again.
+    const cycle = (round: number) => {
+      const prints = Array.from({ length: 20 }, (_, at) => {
+        const print = fingerprint((((round * 20) % 300) + at).toString(16).padStart(40, "0").toUpperCase())
+        return { fingerprint: print }
+      })
+      world.account(botJid).pep.put(publicKeysNode, publicKeysList.write([own, ...prints]))
+    }
+    await clock.advance(31_000)
+    cycle(0)
+    await eventually(() => expect(named()).toHaveLength(1))
+    await clock.advance(31_000)
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    const before = asked()
+    for (let round = 1; round < 60; round++) {
+      cycle(round)
+      await new Promise((resolve) => setTimeout(resolve, 5))
+    }
+    const looks = asked() - before
+    expect(looks).toBeGreaterThan(0)
+    // Each look asks for the list itself, and for data that is not there.
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    expect(asked() - before).toBe(looks)
+    expect(named().length).toBeLessThanOrEqual(4)
+    for (let round = 60; round < 120; round++) {
+      cycle(round)
+      await clock.advance(31_000)
+      await new Promise((resolve) => setTimeout(resolve, 5))
+    }
+    await clock.advance(3_600_000)
+    await eventually(() => expect(events.filter(({ more }) => more !== undefined)).not.toEqual([]))
+    expect(named().length).toBeLessThanOrEqual(20)
+    expect(events.filter(({ more }) => more === undefined).length).toBeLessThanOrEqual(20)
+    expect(named()[0]?.fields).toMatchObject({ foreign: { length: 10 }, more: 10 })
+    const kinds = (await rows()).map(({ kind }) => kind)
+    expect(kinds.filter((kind) => kind === "own-list-foreign-key").length).toBeLessThanOrEqual(20)
+    expect(kinds).toContain("own-list-foreign-keys")
+    await bot.stop()
+  }, 20_000)
 })
