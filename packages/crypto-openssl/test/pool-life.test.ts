@@ -8,6 +8,8 @@ import { restarts } from "../src/pool/restarts.ts"
 
 const mortal = new URL("./pool-mortal.ts", import.meta.url)
 const utf8 = new TextEncoder()
+/** A key that the engine under test holds by itself. */
+const HELD = "0123456789ABCDEF0123456789ABCDEF01234567"
 
 const codeOf = (error: unknown) => (isAurochsError(error) ? error.code : error)
 const end = (provider: PoolProvider) =>
@@ -88,6 +90,35 @@ describe("a worker that ends", () => {
     expect(await end(provider)).toBe("BACKEND")
     await expect(provider.inspect(bytes)).rejects.toSatisfy((error) => codeOf(error) === "BACKEND")
     await key[Symbol.asyncDispose]()
+  }, 60_000)
+
+  test("A6: nobody to be asked for a key is not a key that nobody has", async () => {
+    await using provider = await pool({ engine: mortal, workers: 1 })
+    const alone = openpgpjs()
+    const { key } = await alone.generate({ userId: "xmpp:juliet@example.org" })
+    const secret = (await alone.secrets?.export(key, { passphrase: "none" })) ?? new Uint8Array()
+    const { fingerprint } = key.certificate
+    for (let i = 0; i < 4; i++) {
+      expect(await end(provider)).toBe("BACKEND")
+      // The successor is on its way, and has whatever was asked for meanwhile.
+      const [imported, found] = await Promise.all([provider.importSecret(secret), provider.secretKey(fingerprint)])
+      expect([imported.length, found]).toEqual([1, undefined])
+      expect((await threadsWith(provider, imported[0] as SecretKey)).size).toBe(1)
+      expect((await provider.secretKey(HELD))?.certificate).toMatchObject({ fingerprint: HELD })
+    }
+    expect(await end(provider)).toBe("BACKEND")
+    for (const call of [provider.importSecret(secret), provider.secretKey(fingerprint)]) {
+      await expect(call.then(() => "answered", codeOf)).resolves.toBe("BACKEND")
+    }
+  }, 60_000)
+
+  test("a call for a key that waits for a successor can be aborted", async () => {
+    await using provider = await pool({ engine: mortal, workers: 1 })
+    expect(await end(provider)).toBe("BACKEND")
+    const stop = new AbortController()
+    const asked = provider.secretKey("0".repeat(40), { signal: stop.signal }).then(() => "answered", codeOf)
+    stop.abort()
+    expect(await asked).toBe("ABORTED")
   }, 60_000)
 
   test("restarts are counted within a minute", () => {

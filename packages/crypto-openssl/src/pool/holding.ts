@@ -1,6 +1,6 @@
 import { type CallOptions, type Certificate, throwIfAborted } from "@aurochs/core"
 import type { SecretKey } from "@aurochs/crypto"
-import type { Asking } from "./asking.ts"
+import type { Asking, Done } from "./asking.ts"
 import type { Crew, Member } from "./crew.ts"
 import type { Place, PoolKeys } from "./keys.ts"
 import type { KeyReference, Method } from "./protocol.ts"
@@ -10,7 +10,11 @@ const MAX_KEYS_AT_ONCE = 4_096
 
 /** Sees to it that every worker has every key, as far as the engine gives keys away. */
 export interface Holding {
-  /** Handles on the same keys in every worker, which each makes them of the same arguments. */
+  /**
+   * Handles on the same keys in every worker, which each makes them of the same arguments.
+   *
+   * @throws {AurochsError} what a worker throws; `BACKEND` if there is no worker, and none on its way
+   */
   everywhere(method: Method, args: readonly unknown[], call: CallOptions | undefined): Promise<SecretKey[]>
   /** A handle on a key that one worker makes, after the others were given it. */
   made(
@@ -20,6 +24,12 @@ export interface Holding {
   ): Promise<{ readonly key: SecretKey; readonly value: unknown }>
   /** Gives every key to the workers that do not have it, since they were started later. */
   spreadAll(): Promise<void>
+}
+
+/** What one worker answered to what all of them were asked. */
+interface Asked {
+  readonly member: Member
+  readonly answer: PromiseSettledResult<Done>
 }
 
 export function holding(team: Crew, keys: PoolKeys, { ask, forgetKey }: Asking): Holding {
@@ -61,22 +71,39 @@ export function holding(team: Crew, keys: PoolKeys, { ask, forgetKey }: Asking):
     await Promise.allSettled(places.map(spread))
   }
 
+  /** Of nobody at all nothing can be learned: whoever is started next is waited for. */
+  async function askEach(
+    method: Method,
+    args: readonly unknown[],
+    call: CallOptions | undefined,
+    firstKey: number,
+  ): Promise<readonly Asked[]> {
+    const first = alive().length === 0 ? [await ask(method, args, call, { firstKey })] : []
+    const asked = first.map((value): Asked => ({ member: value.by, answer: { status: "fulfilled", value } }))
+    const others = alive().filter((member) => asked.every((one) => one.member !== member))
+    const more = others.map(async (member) => {
+      const [answer] = await Promise.allSettled([ask(method, args, call, { only: member, firstKey })])
+      return { member, answer }
+    })
+    return [...asked, ...(await Promise.all(more))]
+  }
+
   return {
     async everywhere(method, args, call) {
       throwIfAborted(call)
       const firstKey = lastKey + 1
       lastKey += MAX_KEYS_AT_ONCE
-      const members = alive()
-      const asked = await Promise.allSettled(members.map((only) => ask(method, args, call, { only, firstKey })))
-      const found = asked.map((one) =>
-        one.status === "fulfilled" ? [one.value.value].flat().filter((k) => k !== undefined) : [],
+      const asked = await askEach(method, args, call, firstKey)
+      const members = asked.map(({ member }) => member)
+      const found = asked.map(({ answer }) =>
+        answer.status === "fulfilled" ? [answer.value.value].flat().filter((k) => k !== undefined) : [],
       )
       const most = found.reduce((a, b) => (b.length > a.length ? b : a), [])
       const made = (most as Required<KeyReference>[]).map((key) =>
         handleOf(key.aurochsKey, key.certificate as Certificate, members),
       )
       const handles = made.map(({ handle }) => handle)
-      const failed = asked.find((one) => one.status === "rejected")
+      const failed = asked.map(({ answer }) => answer).find((one) => one.status === "rejected")
       if (failed === undefined && call?.signal?.aborted !== true) {
         // One that was started meanwhile.
         await tryToSpread(made.map(({ place }) => place))
