@@ -1,8 +1,11 @@
-import { setTimeout as sleep } from "node:timers/promises"
+import { execFile } from "node:child_process"
+import { setImmediate as soon, setTimeout as sleep } from "node:timers/promises"
+import { fileURLToPath } from "node:url"
+import { promisify } from "node:util"
 import { isAurochsError } from "@aurochs/core"
 import type { SecretKey } from "@aurochs/crypto"
 import { openpgpjs } from "@aurochs/crypto-openpgpjs"
-import { describe, expect, test } from "vitest"
+import { describe, expect, test, vi } from "vitest"
 import { type PoolProvider, pool } from "../src/pool/index.ts"
 import { restarts } from "../src/pool/restarts.ts"
 
@@ -121,20 +124,49 @@ describe("a worker that ends", () => {
     expect(await asked).toBe("ABORTED")
   }, 60_000)
 
+  test("once four were started within a minute, the next ones are started when the minute is over", async () => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] })
+    try {
+      await using provider = await pool({ engine: mortal, workers: 2 })
+      const { key } = await provider.generate({ userId: "xmpp:juliet@example.org" })
+      const { bytes } = key.certificate
+      const inspected = () => provider.inspect(bytes).then(() => "done", codeOf)
+      for (let i = 0; i < 6; i++) expect(await end(provider)).toBe("BACKEND")
+      expect(await inspected()).toBe("BACKEND")
+      vi.advanceTimersByTime(59_000)
+      expect(await inspected()).toBe("BACKEND")
+      vi.advanceTimersByTime(1_000)
+      // Both of them, and what they cannot do before they are there waits.
+      expect(await inspected()).toBe("done")
+      const { key: next } = await provider.generate({ userId: "xmpp:romeo@example.org" })
+      let threads = await threadsWith(provider, next)
+      for (let i = 0; i < 400 && threads.size < 2; i++) {
+        await soon()
+        threads = await threadsWith(provider, next)
+      }
+      expect(threads.size).toBe(2)
+    } finally {
+      vi.useRealTimers()
+    }
+  }, 60_000)
+
+  test("one that is still to be started keeps no process alive", async () => {
+    const script = fileURLToPath(new URL("./pool-quiet.ts", import.meta.url))
+    const begun = performance.now()
+    const { stdout } = await promisify(execFile)(process.execPath, [script])
+    expect(stdout).toBe("BACKEND\n".repeat(6))
+    expect(performance.now() - begun).toBeLessThan(30_000)
+  }, 90_000)
+
   test("restarts are counted within a minute", () => {
     let now = 0
-    const mayRestart = restarts(() => now)
-    expect([mayRestart(), mayRestart(), mayRestart(), mayRestart(), mayRestart()]).toEqual([
-      true,
-      true,
-      true,
-      true,
-      false,
-    ])
+    const untilRestart = restarts(() => now)
+    expect(Array.from({ length: 4 }, untilRestart)).toEqual([0, 0, 0, 0])
+    expect(untilRestart()).toBe(60_000)
     now = 59_999
-    expect(mayRestart()).toBe(false)
+    expect(untilRestart()).toBe(1)
     now = 60_000
-    expect(mayRestart()).toBe(true)
+    expect(Array.from({ length: 5 }, untilRestart)).toEqual([0, 0, 0, 0, 60_000])
   })
 })
 

@@ -46,7 +46,7 @@ export interface Job extends CallOptions {
 
 /** Several workers, each with a queue as short as possible. */
 export interface Crew {
-  /** Those that have ended and were not replaced among them. */
+  /** Those that have ended and were not replaced yet among them. */
   readonly members: readonly Member[]
   /** Has the least busy worker that fits do it, as soon as one has room. */
   dispatch(job: Job): void
@@ -76,7 +76,8 @@ export interface CrewOptions {
 }
 
 /**
- * Starts the workers and waits until each has its engine. One that ends by itself is replaced, a few times.
+ * Starts the workers and waits until each has its engine. One that ends by itself is replaced: at once, as long as there
+ * were few within a minute, otherwise as soon as there is room.
  *
  * @throws {AurochsError} `BACKEND` if one cannot be started
  */
@@ -84,7 +85,8 @@ export async function crew({ script, engine, count, onReplaced }: CrewOptions): 
   const members: Member[] = []
   const threads = new Set<Worker>()
   const pending = new Map<number, Waiting>()
-  const mayRestart = restarts()
+  const untilRestart = restarts()
+  const postponed = new Set<NodeJS.Timeout>()
   let queue: Waiting[] = []
   let lastCall = 0
   let starting = 0
@@ -218,21 +220,36 @@ export async function crew({ script, engine, count, onReplaced }: CrewOptions): 
     void replace(member)
   }
 
+  /** As often as the rate allows; what waits meanwhile, and could be done by nobody else, fails. */
   async function replace(before: Member): Promise<void> {
-    starting++
-    while (!ended && mayRestart()) {
-      const member = await start().catch(() => undefined)
-      if (member === undefined || ended) continue
-      members.splice(members.indexOf(before), 1, member)
-      onReplaced(member)
-      break
+    if (ended) return next()
+    const waitMs = untilRestart()
+    if (waitMs > 0) {
+      postpone(before, waitMs)
+      return next()
     }
+    starting++
+    const member = await start().catch(() => undefined)
     starting--
+    if (member === undefined || ended) return replace(before)
+    members.splice(members.indexOf(before), 1, member)
+    onReplaced(member)
     next()
+  }
+
+  /** Until then the pool keeps no process alive. */
+  function postpone(before: Member, waitMs: number): void {
+    const timer = setTimeout(() => {
+      postponed.delete(timer)
+      void replace(before)
+    }, Math.ceil(waitMs))
+    timer.unref()
+    postponed.add(timer)
   }
 
   async function end(): Promise<void> {
     ended = true
+    for (const timer of postponed) clearTimeout(timer)
     await Promise.all([...threads].map((thread) => thread.terminate()))
   }
 

@@ -29,7 +29,8 @@ export type PoolProvider = CryptoProvider & AsyncDisposable
  * `keyFacts` is the machine's: functions stay where they are.
  *
  * A worker that ends takes its calls with it (`BACKEND`). Another one is started in its place, at most four within a
- * minute, and is given the keys that another worker has and gives away; a key that no worker has any longer is lost.
+ * minute and the others later, and is given the keys that another worker has and gives away; a key that no worker has
+ * any longer is lost.
  *
  * @throws {AurochsError} `CONFIGURATION` (`workers`, `certificates`), `BACKEND` if the module does not load
  */
