@@ -1,4 +1,4 @@
-import { cryptoRandom, type Fingerprint, type KnownKey } from "@aurochs/core"
+import { AurochsError, cryptoRandom, type Fingerprint, type KnownKey } from "@aurochs/core"
 import type { SecretKey } from "@aurochs/crypto"
 import {
   type AuthenticatedKeys,
@@ -8,6 +8,7 @@ import {
   hearTrust,
   judgeKeys,
   type KeyDirectory,
+  lastReadAt,
   readTrustElement,
   reconsiderTrust,
   refreshKeys,
@@ -70,6 +71,12 @@ const verifiedOf = ({ small: { fingerprint } }: Made) => ({ fingerprint, approva
 /** The list names it, and its certificate cannot be had. */
 const gap = (missing: Fingerprint): KeyDirectory["lookup"] =>
   async function* () {
+    yield { missing, because: "no-data" }
+  }
+
+const listed = ({ small: { bytes } }: Made, missing: Fingerprint): KeyDirectory["lookup"] =>
+  async function* () {
+    yield { bytes, source: "pep", binds: "account" }
     yield { missing, because: "no-data" }
   }
 
@@ -311,6 +318,74 @@ describe("what happens at the same time", () => {
     const thrown = await thrownBy(store.decide(romeo, a.small.fingerprint, "verified"))
     expect(thrown).toMatchObject({ code: "NO_USABLE_KEY", details: { leftOut: [{ because: "not-known" }] } })
     expect(await collect(store.keysOf(romeo))).toEqual([])
+  })
+})
+
+describe("the first list", () => {
+  const both = announcing([a.small, b.small])
+  const asFirst = { [a.small.fingerprint]: "first-use", [b.small.fingerprint]: "first-use" }
+  const later = () => clock.set(new Date(clock.now().getTime() + DAY_MS).toISOString())
+
+  test("what is interrupted between two keys is gone on with: both are of the first list", async () => {
+    const storage = memoryStorage()
+    const store = open(storage)
+    let puts = 0
+    const breaking: AuthenticatedKeys = {
+      ...store,
+      async put(key, options) {
+        if (++puts === 2) throw new AurochsError("STORAGE", "the disk is full", { operation: "keys.put" })
+        await store.put(key, options)
+      },
+    }
+    const broken = await thrownBy(refreshKeys({ ...reading(storage, breaking), directory: both }))
+    expect(broken).toMatchObject({ code: "STORAGE" })
+    expect(Object.keys(await decisions(store))).toHaveLength(1)
+    later()
+    await refreshKeys({ ...reading(storage, open(storage)), directory: announcing([a.small, b.small, c.small]) })
+    expect(await decisions(store)).toEqual({ ...asFirst, [c.small.fingerprint]: "quarantined" })
+  })
+
+  test("two programs that read it at the same time agree on what it is", async () => {
+    const storage = memoryStorage()
+    const [one, two] = [open(storage), open(storage)]
+    let between: (() => Promise<unknown>) | undefined = async () => {
+      later()
+      await refreshKeys({ ...reading(storage, two), directory: announcing([b.small, c.small]) })
+    }
+    const slow: AuthenticatedKeys = {
+      ...one,
+      async put(key, options) {
+        const work = between
+        between = undefined
+        await work?.()
+        await one.put(key, options)
+      },
+    }
+    await refreshKeys({ ...reading(storage, slow), directory: both })
+    expect(await decisions(one)).toEqual({ ...asFirst, [c.small.fingerprint]: "quarantined" })
+  })
+
+  test("A5: whoever can write to the database cannot add to it, nor say when it was read", async () => {
+    const storage = memoryStorage()
+    const store = open(storage)
+    const directory = { ...announcing([]), lookup: listed(a, b.small.fingerprint) }
+    const { readAt } = await refreshKeys({ ...reading(storage, store), directory })
+    const at = { keys: store, state: storage.state, account: juliet, owner: romeo }
+    expect(await lastReadAt(at)).toEqual(readAt)
+    const forged = { firstAt: readAt, readAt: "2030-01-01T00:00:00Z", gaps: [c.small.fingerprint], told: [] }
+    await storage.state.put(`keys/list/${juliet}/${romeo}`, new TextEncoder().encode(JSON.stringify(forged)))
+    expect(await lastReadAt(at)).toEqual(readAt)
+    later()
+    await refreshKeys({ ...reading(storage, store), directory: announcing([a.small, b.small, c.small]) })
+    expect(await decisions(store)).toEqual({ ...asFirst, [c.small.fingerprint]: "quarantined" })
+
+    const value = `trust/list/${romeo}/${juliet}`
+    const stored = await storage.state.get(value)
+    const text = new TextDecoder().decode(stored?.bytes).replace("gaps", "told")
+    await storage.state.put(value, new TextEncoder().encode(text))
+    expect(await thrownBy(lastReadAt(at))).toMatchObject(tampering)
+    await storage.state.delete(value)
+    expect(await lastReadAt(at)).toBeUndefined()
   })
 })
 

@@ -79,7 +79,10 @@ async function target(
   const directory = pepDirectory({ transport, provider, clock })
   const { missing } = await withProgress(
     `asking for the keys of ${to}`,
-    refreshKeys({ owner: to, directory, keys: storage.keys, provider, clock, audit: storage.audit, account, signal }),
+    refreshKeys({
+      ...{ owner: to, directory, keys: storage.keys, state: storage.state, audit: storage.audit },
+      ...{ provider, clock, account, signal },
+    }),
   )
   for (const gap of missing) remark(`${to}: ${gap.missing} is listed, but could not be had: ${gap.because}`)
   const known = await Array.fromAsync(storage.keys.keysOf(to))

@@ -154,7 +154,7 @@ export function contactKeys(
   const readAt = new Map<BareJid, Date>()
   const isOld = async (owner: BareJid, now: Date, options?: CallOptions): Promise<boolean> => {
     if (!isStale(readAt.get(owner), now)) return false
-    const last = await lastReadAt({ state: storage.state, account, owner, signal: options?.signal })
+    const last = await lastReadAt({ keys: storage.keys, state: storage.state, account, owner, signal: options?.signal })
     if (readAt.size >= MAX_REMEMBERED) readAt.clear()
     if (last !== undefined) readAt.set(owner, last)
     return isStale(last, now)

@@ -10,7 +10,7 @@ import type { CryptoProvider } from "@aurochs/crypto"
 import type { AuditLog, KeyStore, StateStore } from "@aurochs/storage"
 import { collect, equalBytes } from "./collect.ts"
 import type { KeyDirectory, Missing } from "./directory.ts"
-import { isCounted, readBefore, rememberReading, type Stamp, stampFor } from "./first-seen.ts"
+import { beginReading, endReading, isCounted, readBefore, type Stamp, stampFor } from "./first-seen.ts"
 import { GONE, isGone } from "./gone.ts"
 import { announcedIn, type ReadKey, readDirectory, tryInspect } from "./reading.ts"
 import { findUserId } from "./user-id.ts"
@@ -45,8 +45,9 @@ export interface RefreshOptions extends CallOptions {
   /** Whose audit log and state it is. */
   readonly account: BareJid
   /**
-   * For directories that read the owner's list. Keeps when it was read and which keys of the first list could not be had then. Without it a key of the first
-   * list that arrives later counts as a later one, so `tofu` quarantines it.
+   * For directories that read the owner's list: then it is remembered when it was read and what the first list named,
+   * here, or with `authenticatedKeys` where nobody else can write it. Without it a key of the first list that arrives
+   * later, because it could not be had or because a crash came between, counts as a later one: `tofu` quarantines it.
    */
   readonly state?: StateStore | undefined
 }
@@ -89,10 +90,11 @@ export async function refreshKeys(o: RefreshOptions): Promise<Refreshed> {
   const call = { signal: o.signal }
   const reading = await readDirectory({ ...o, now: o.clock.now() })
   const readAt = o.clock.now()
+  const { first: before, told: toldBefore } = await readBefore(o, call)
   const stored = await collect(o.keys.keysOf(o.owner, call))
   const byPrint = new Map(stored.map((key) => [key.fingerprint, key]))
-  const { gaps: openGaps, told: toldBefore } = await readBefore(o, call)
-  const stamp = stampFor(stored, openGaps, readAt)
+  const first = await beginReading(o, reading, { before, stored, now: readAt, signal: o.signal })
+  const stamp = stampFor(stored, first, readAt)
   const changed: KeyChange[] = []
   const note = (kind: KeyChange["kind"], fingerprint: Fingerprint, because?: string) =>
     changed.push({ kind, owner: o.owner, fingerprint, because })
@@ -139,9 +141,9 @@ export async function refreshKeys(o: RefreshOptions): Promise<Refreshed> {
 
   // The log first: after a crash in between a line twice is better than a key without one.
   const told = await writeAudit(o, changed, reading.unreadable, readAt, toldBefore)
-  // The gaps before the keys: a crash in between must not leave a first list that has forgotten its gaps.
-  await rememberReading(o, reading, { isFirst: !stored.some(isCounted), readAt, told, signal: o.signal })
   for (const key of puts) await o.keys.put(key, call)
+  // The keys first: after a crash in between the rest of a first list is still known to belong to it.
+  await endReading(o, reading, { readAt, told, signal: o.signal })
   const missing = [...reading.gaps].flatMap(([print, because]) => {
     const before = byPrint.get(print)
     return before === undefined || isGone(before) ? [{ missing: print, because }] : []
