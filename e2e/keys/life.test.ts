@@ -183,6 +183,67 @@ describe("rotation", () => {
     expect(await t.listed()).toEqual([to])
   })
 
+  test("A21: when the new key is revoked the rotation is over, and the old one stays in use", async () => {
+    for (const how of ["by itself", "by its certificate", "elsewhere"]) {
+      const t = await setUp()
+      await (await t.start())[Symbol.asyncDispose]()
+      const { from, to } = await rotateKey({ ...t.o, overlapMs: DAY_MS })
+      const place = { state: t.storage.state, account: juliet }
+      if (how === "by its certificate") {
+        const revocation = (await t.storage.state.get(revocationStateKey(juliet, to)))?.bytes ?? utf8("")
+        await revokeWithCertificate({ ...t.o, fingerprint: to, revocation })
+      } else {
+        // By an earlier version: the rotation is still there.
+        const rotation = await t.storage.state.get(`own-key/rotation/${juliet}`)
+        await revokeKey({ ...t.o, fingerprint: to, reason: "compromised" })
+        if (how === "elsewhere") await t.storage.state.put(`own-key/rotation/${juliet}`, rotation?.bytes ?? utf8(""))
+      }
+      expect((await rotationOf(place)) === undefined).toBe(how !== "elsewhere")
+      t.later(2 * DAY_MS)
+      expect((await keyStatus(t.o)).advice.map(({ todo }) => todo)).not.toContain("retire")
+      expect(await endDueRotation(t.o)).toBeUndefined()
+      expect(await t.listed()).toContain(from)
+      if (how !== "by its certificate") {
+        expect(await rotationOf(place)).toBeUndefined()
+        await using own = await t.start()
+        expect(own.current.certificate.fingerprint).toBe(from)
+      }
+    }
+  })
+
+  test("the old key is not retired while the new one is not here, not announced, or out of date", async () => {
+    const t = await setUp()
+    await (await t.start())[Symbol.asyncDispose]()
+    const { from, to } = await rotateKey({ ...t.o, overlapMs: DAY_MS, expiresInMs: 3 * DAY_MS })
+    const both = await collect(t.directory.lookup({ owner: juliet }))
+    const certificates = await Promise.all(
+      both.map((one) => provider.inspect("bytes" in one ? one.bytes : utf8(""), { now: t.clock.now() })),
+    )
+    t.later(2 * DAY_MS)
+    const old = memoryStorage().secrets
+    await old.save(juliet, (await t.storage.secrets.load(juliet))[0] ?? utf8(""))
+    expect(await endDueRotation({ ...t.o, secrets: old })).toBeUndefined()
+    putKeys(t.service, juliet, [first.small])
+    expect(await endDueRotation(t.o)).toBeUndefined()
+    expect((await keyStatus(t.o)).advice.map(({ todo }) => todo)).not.toContain("retire")
+    putKeys(t.service, juliet, certificates)
+    t.later(2 * DAY_MS)
+    expect(await endDueRotation(t.o)).toBeUndefined()
+    expect(await t.listed()).toEqual([from, to])
+    await renewKey({ ...t.o, fingerprint: to, expiresInMs: undefined })
+    const good = await collect(t.directory.lookup({ owner: juliet, fingerprint: to }))
+    const copy = good[0] !== undefined && "bytes" in good[0] ? good[0].bytes : utf8("")
+    const revocation = await t.storage.state.get(revocationStateKey(juliet, to))
+    const revoked = await provider.merge(copy, revocation?.bytes ?? utf8(""))
+    // By another client.
+    putKeys(t.service, juliet, [first.small, await provider.inspect(revoked.bytes)])
+    expect(await endDueRotation(t.o)).toBeUndefined()
+    putKeys(t.service, juliet, [first.small, await provider.inspect(copy)])
+    expect((await keyStatus(t.o)).advice).toContainEqual({ todo: "retire", fingerprint: from })
+    expect(await endDueRotation(t.o)).toBe(from)
+    expect(await t.listed()).toEqual([to])
+  })
+
   test("three rotations: the chain of signatures reaches back to the first key", async () => {
     const t = await setUp()
     await (await t.start())[Symbol.asyncDispose]()

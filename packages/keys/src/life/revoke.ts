@@ -11,7 +11,7 @@ import {
   secretWith,
   withSecrets,
 } from "./parts.ts"
-import { endRotation, rotationOf } from "./rotation.ts"
+import { endRotationOf } from "./rotation.ts"
 
 /** Why a key is revoked (RFC 9580 §5.2.3.31). Only `superseded` and `retired` leave alone what it signed before. */
 export type RevocationReason = "superseded" | "retired" | "compromised"
@@ -24,7 +24,8 @@ export interface Changed {
 
 /**
  * Revokes one of one's own keys: it is never used again. It stays in the list, so that every contact learns of it, and
- * stays here, for old messages. It cannot be taken back.
+ * stays here, for old messages. It cannot be taken back. A rotation that it takes part in is over: of the other key
+ * nothing more is to become.
  *
  * @throws {AurochsError} `NO_USABLE_KEY` (its secret is not here: see {@link revokeWithCertificate}), `UNSUPPORTED`,
  * `KEY_LOCKED`, `CANNOT_DECRYPT`, and what `publish` throws: then run it again
@@ -46,7 +47,7 @@ export async function revokeKey(
         : key.certificate
     const others = own.map((one) => one.key.certificate)
     const published = await publishEverywhere(o, certificate, others)
-    if ((await rotationOf(o))?.from === o.fingerprint) await endRotation(o)
+    await endRotationOf(o, o.fingerprint)
     await note(o, "own-key-revoked", o.fingerprint, { reason: o.reason })
     return { certificate, published }
   })
@@ -75,6 +76,7 @@ export async function revokeWithCertificate(
     throw new AurochsError("BAD_DATA", "the account's list has another key here", { what: "certificate" })
   }
   const published = await publishEverywhere(o, certificate, [])
+  await endRotationOf(o, fingerprint)
   await note(o, "own-key-revoked", fingerprint, { reason: "certificate" })
   return { certificate, published }
 }

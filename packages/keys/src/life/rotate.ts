@@ -1,7 +1,9 @@
 import { AurochsError, type Fingerprint } from "@aurochs/core"
 import { forgetAnnounced } from "../announced.ts"
 import { revocationStateKey } from "../own-secrets.ts"
+import { readDirectory } from "../reading.ts"
 import { userIdOf } from "../user-id.ts"
+import { goodIn, stateOf } from "./in-use.ts"
 import {
   type LifeOptions,
   lifecycleOf,
@@ -114,13 +116,21 @@ export async function retireKey(o: LifeOptions & { readonly fingerprint: Fingerp
 }
 
 /**
- * Ends a rotation whose overlap is over: the old key is retired.
+ * Ends a rotation whose overlap is over: the old key is retired, if the new one is here, can be used and is announced, and
+ * the old one is not in use all the same. Else nothing is retired: a rotation whose new key was revoked is forgotten, any
+ * other one is looked at again the next time.
  *
- * @returns the old key, or undefined if there was nothing to do
+ * @returns the old key, or undefined if nothing was retired
+ * @throws {AurochsError} `KEY_LOCKED`, `CANNOT_DECRYPT`, and what `lookup` and `retract` throw
  */
 export async function endDueRotation(o: LifeOptions): Promise<Fingerprint | undefined> {
   const rotation = await rotationOf(o)
   if (rotation === undefined || rotation.retireAt.getTime() > o.clock.now().getTime()) return undefined
+  const state = await withSecrets(o, async (own) => {
+    return stateOf(rotation, own, goodIn(await readDirectory({ ...o, owner: o.account, now: o.clock.now() })))
+  })
+  if (state === "over") await endRotation(o)
+  if (state !== "due") return undefined
   await retireKey({ ...o, fingerprint: rotation.from })
   return rotation.from
 }

@@ -37,9 +37,15 @@ export async function rememberRotation(o: Place & { readonly rotation: Rotation 
   await changeState(o.state, stateKey(o.account), () => o.rotation, { signal: o.signal })
 }
 
-/** The old key is out of use. */
+/** One of its keys is out of use, or revoked: what was to follow is not to happen any more. */
 export async function endRotation(o: Place): Promise<void> {
   await o.state.delete(stateKey(o.account), { signal: o.signal })
+}
+
+/** Ends the rotation that this key takes part in, as the old one or as the new one. */
+export async function endRotationOf(o: Place, fingerprint: Fingerprint): Promise<void> {
+  const rotation = await rotationOf(o)
+  if (rotation?.from === fingerprint || rotation?.to === fingerprint) await endRotation(o)
 }
 
 function print(value: unknown): Fingerprint | undefined {

@@ -4,6 +4,7 @@ import type { KeyDirectory } from "../directory.ts"
 import { readDirectory } from "../reading.ts"
 import { userIdOf } from "../user-id.ts"
 import { announcedForm } from "./announced-form.ts"
+import { goodIn, inUse, stateOf } from "./in-use.ts"
 import { type LifeOptions, type OwnSecret, withSecrets } from "./parts.ts"
 import { type Rotation, rotationOf } from "./rotation.ts"
 
@@ -73,9 +74,7 @@ export async function keyStatus(o: LifeOptions): Promise<KeyStatus> {
     const list = await copiesAt(o.directory, o)
     const others = await Promise.all((o.alsoTo ?? []).map((directory) => copiesElsewhere(directory, [...held], o)))
     const rotation = await rotationOf(o)
-    // As the bot chooses: the newest that the list has, else the newest.
-    const usable = own.filter(({ unusable }) => unusable === undefined)
-    const current = usable.findLast(({ info }) => list.copies.has(info.fingerprint)) ?? usable.at(-1)
+    const current = inUse(own, list.copies)
     const keys: OwnKeyStatus[] = []
     for (const one of own) keys.push(await statusOf(o, one, own, one === current, [list, ...others]))
     const foreign = [...list.copies.keys()].filter((print) => !held.has(print))
@@ -90,7 +89,8 @@ export async function keyStatus(o: LifeOptions): Promise<KeyStatus> {
     if (current !== undefined && expiresAt !== undefined && expiresAt.getTime() - now.getTime() < SOON_MS) {
       advice.push({ todo: "renew", fingerprint: current.info.fingerprint, expiresAt })
     }
-    if (rotation !== undefined && rotation.retireAt.getTime() <= now.getTime()) {
+    const isOver = rotation !== undefined && rotation.retireAt.getTime() <= now.getTime()
+    if (isOver && stateOf(rotation, own, list.good) === "due") {
       advice.push({ todo: "retire", fingerprint: rotation.from })
     }
     return { keys, foreign, rotation, advice }
@@ -107,12 +107,16 @@ interface Copies {
   readonly copies: ReadonlyMap<Fingerprint, Uint8Array | undefined>
 }
 
-async function copiesAt(directory: KeyDirectory, o: LifeOptions): Promise<Copies> {
-  const { found, gaps } = await readDirectory({ ...o, directory, owner: o.account, now: o.clock.now() })
+async function copiesAt(
+  directory: KeyDirectory,
+  o: LifeOptions,
+): Promise<Copies & { readonly good: ReadonlySet<Fingerprint> }> {
+  const reading = await readDirectory({ ...o, directory, owner: o.account, now: o.clock.now() })
+  const { found, gaps } = reading
   const copies = new Map<Fingerprint, Uint8Array | undefined>()
   for (const [print, read] of found) copies.set(print, read.found.bytes)
   for (const print of gaps.keys()) copies.set(print, undefined)
-  return { source: directory.name, copies }
+  return { source: directory.name, copies, good: goodIn(reading) }
 }
 
 /** By fingerprint: whoever gives out no User IDs finds nothing by the account's address. */
