@@ -1,4 +1,12 @@
-import { AurochsError, cryptoRandom, type Fingerprint, type KnownKey } from "@aurochs/core"
+import {
+  AurochsError,
+  bareJid,
+  type Certificate,
+  cryptoRandom,
+  type Fingerprint,
+  fingerprint,
+  type KnownKey,
+} from "@aurochs/core"
 import type { SecretKey } from "@aurochs/crypto"
 import {
   type AuthenticatedKeys,
@@ -17,6 +25,7 @@ import {
   type TrustWord,
   tofu,
   trustElement,
+  trustMessagesFor,
 } from "@aurochs/keys"
 import { type AuditLog, memoryStorage, type Storage } from "@aurochs/storage"
 import { describe, expect, test } from "vitest"
@@ -434,7 +443,7 @@ describe("XEP-0434, XEP-0450: trust messages", () => {
   async function setUp() {
     const storage = memoryStorage()
     const store = open(storage)
-    const o = { account: juliet, own: [own.info.fingerprint], keys: store, audit: storage.audit, clock }
+    const o = { account: juliet, own: [own.info], keys: store, provider, audit: storage.audit, clock }
     const verify = ({ small }: Made) =>
       decideKey({ ...o, owner: romeo, fingerprint: small.fingerprint, approval: "verified" })
     const from = ({ small }: Made, minute = 0) => ({
@@ -517,6 +526,84 @@ describe("XEP-0434, XEP-0450: trust messages", () => {
     expect(await approvals()).toContainEqual([b.small.fingerprint, "distrusted"])
   })
 
+  test("A21: a word that waits is forgotten when the key that signed it is revoked, or cannot be used", async () => {
+    const { store, o, verify, from, approvals } = await setUp()
+    await store.put(seen(a, 0))
+    await store.put(seen(b, 1))
+    await verify(a)
+    expect(await hearTrust([word(c)], from(a), o)).toEqual([])
+    const revoked = await provider.lifecycle?.revoke(a.key, { reason: "superseded", now: clock.now() })
+    await store.put({ ...seen(a, 0), bytes: revoked?.bytes ?? new Uint8Array() })
+    await store.put(seen(c, 2))
+    expect(await reconsiderTrust(o)).toEqual([])
+    expect(await store.readValue("messages")).toMatchObject({ waiting: [] })
+    expect(await approvals()).toContainEqual([c.small.fingerprint, "none"])
+
+    const brief = await makeKey(provider, romeo, { expiresInMs: 40 * DAY_MS })
+    await store.put(seen(brief, 3))
+    await verify(brief)
+    await hearTrust([word(second, "trust", romeo)], from(brief), o)
+    await store.put({ ...seen(second, 3), owner: romeo })
+    const later = { ...o, clock: standingClock("2027-06-01T00:00:00Z") }
+    expect(await reconsiderTrust(later)).toEqual([])
+    expect(await reconsiderTrust(o)).toHaveLength(1)
+  })
+
+  test("A21: one's own key says nothing any more when it is revoked", async () => {
+    const { store, o, approvals } = await setUp()
+    const from = { sender: juliet, signedBy: second.info.fingerprint, writtenAt: clock.now() }
+    const both = { ...o, own: [own.info, second.info] }
+    expect(await hearTrust([word(a)], from, both)).toEqual([])
+    await store.put(seen(a, 0))
+    const revoked = await provider.lifecycle?.revoke(second.key, { reason: "compromised", now: clock.now() })
+    const { bytes, fingerprint } = revoked ?? second.info
+    expect(await reconsiderTrust({ ...both, own: [own.info, { bytes, fingerprint }] })).toEqual([])
+    expect(await approvals()).toEqual([[a.small.fingerprint, "none"]])
+    await store.put(seen(b, 1))
+    expect(await hearTrust([word(b)], from, both)).toEqual([word(b)])
+  })
+
+  test("what two programs hear at the same time is kept of both", async () => {
+    const { storage, store, o, from } = await setUp()
+    await store.put(seen(a, 0))
+    const other = { ...o, keys: open(storage) }
+    const slow: AuthenticatedKeys = {
+      ...store,
+      async changeValue(name, change, options) {
+        await hearTrust([word(c)], from(a), other)
+        await store.changeValue(name, change, options)
+      },
+    }
+    await hearTrust([word(b)], from(a), { ...o, keys: slow })
+    expect(await store.readValue("messages")).toMatchObject({
+      waiting: [{ fingerprint: c.small.fingerprint }, { fingerprint: b.small.fingerprint }],
+    })
+  })
+
+  test("A19: strangers who say much push nobody's words out", async () => {
+    const { store, o, verify, from } = await setUp()
+    await store.put(seen(a, 0))
+    await hearTrust([word(b)], from(a), o)
+    const hers = { sender: juliet, signedBy: b.small.fingerprint, writtenAt: clock.now() }
+    await hearTrust([word(c)], hers, o)
+    for (let stranger = 0; stranger < 12; stranger++) {
+      const sender = bareJid(`paris${stranger}@example.com`)
+      const lies = Array.from({ length: 300 }, (_, i) => ({
+        owner: sender,
+        fingerprint: fingerprint((stranger * 1000 + i).toString(16).padStart(40, "0")),
+        says: "trust" as const,
+      }))
+      const writtenAt = new Date(clock.now().getTime() + 1000 * (stranger + 1))
+      await hearTrust(lies, { sender, signedBy: c.small.fingerprint, writtenAt }, o)
+    }
+    const kept = JSON.stringify(await store.readValue("messages"))
+    expect(kept.match(/"says"/g)?.length).toBe(201)
+    expect(kept).toContain(juliet)
+    await store.put(seen(b, 1))
+    await verify(a)
+    expect(await reconsiderTrust(o)).toEqual([word(b)])
+  })
+
   test("words that wait are authenticated like the records", async () => {
     const { storage, store, o, verify, from } = await setUp()
     await store.put(seen(a, 0))
@@ -527,6 +614,28 @@ describe("XEP-0434, XEP-0450: trust messages", () => {
     await verify(a)
     expect(await thrownBy(reconsiderTrust(o))).toMatchObject(tampering)
   })
+})
+
+test("A21: a contact is told of one's other keys that can be used, not of revoked ones nor expired ones", async () => {
+  const store = open(memoryStorage())
+  await store.put(seen(a, 0, { approval: "verified" }))
+  const revoked = await provider.lifecycle?.revoke(second.key, { reason: "compromised", now: clock.now() })
+  const expired = await makeKey(provider, juliet, { expiresInMs: DAY_MS })
+  const good = await makeKey(provider, juliet)
+  const told = (certificates: readonly Certificate[]) =>
+    trustMessagesFor(
+      { owner: romeo, fingerprint: a.small.fingerprint, says: "trust" },
+      {
+        ...{ account: juliet, signing: own.info.fingerprint, own: certificates, keys: store, provider },
+        ...{ trust: blindBeforeVerification(), now: clock.now() },
+      },
+    )
+  const bad = [own.info, revoked ?? own.info, expired.info]
+  expect((await told(bad)).map(({ to }) => to)).toEqual([juliet])
+  const [, toRomeo] = await told([...bad, good.info])
+  expect(toRomeo?.to).toBe(romeo)
+  const words = toRomeo && readTrustElement(toRomeo.payload, { account: romeo, sender: juliet })
+  expect(words).toEqual([{ owner: juliet, fingerprint: good.info.fingerprint, says: "trust" }])
 })
 
 test("rotation and revocation leave the records readable", async () => {

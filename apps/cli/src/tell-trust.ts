@@ -33,7 +33,13 @@ export async function tellTrust(
   const all = await loadKeys(world, account, options)
   const prints = all.map((key) => key.certificate.fingerprint)
   const now = clock.now()
-  const place = { account, signing: own.current.certificate.fingerprint, own: prints, provider, now }
+  const place = {
+    account,
+    signing: own.current.certificate.fingerprint,
+    own: all.map((key) => key.certificate),
+    provider,
+    now,
+  }
   const messages = []
   for (const word of words) {
     messages.push(...(await trustMessagesFor(word, { ...place, keys: storage.keys, trust: blindBeforeVerification() })))

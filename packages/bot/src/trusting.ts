@@ -41,8 +41,9 @@ export function createTrusting({ parts, own, outgoing, trustMessages, onDecided 
   const { account, clock, provider, storage, trusted, log } = parts
   const place = (options?: CallOptions) => ({
     account,
-    own: own().all.map((key) => key.certificate.fingerprint),
+    own: own().all.map((key) => key.certificate),
     keys: trusted,
+    provider,
     audit: storage.audit,
     clock,
     signal: options?.signal,
@@ -58,8 +59,8 @@ export function createTrusting({ parts, own, outgoing, trustMessages, onDecided 
   const tell = async (word: TrustWord, options?: CallOptions) => {
     const { current, all } = own()
     const place = { account, signing: current.certificate.fingerprint, keys: trusted, provider, now: clock.now() }
-    const prints = all.map((key) => key.certificate.fingerprint)
-    const told = await trustMessagesFor(word, { ...place, own: prints, trust: parts.trustFor(word.owner), ...options })
+    const held = all.map((key) => key.certificate)
+    const told = await trustMessagesFor(word, { ...place, own: held, trust: parts.trustFor(word.owner), ...options })
     await outgoing.enqueue(
       told.map(({ to, payload }) => ({ to, payload: [payload], encryptedOnly: true })),
       options,

@@ -46,11 +46,11 @@ export {
   readTrustElement,
   reconsiderTrust,
   type TrustMessageOptions,
-  type TrustWord,
   trustElement,
 } from "./trust/messages.ts"
 export { announcedKeys, configuredKeys, either, firstKeys, introducing, verifiedKeys } from "./trust/rules.ts"
 export { type TellOptions, type TrustTold, trustMessagesFor } from "./trust/telling.ts"
 export { fingerprintUri, type KeyUri, readKeyUri, trustUri } from "./trust/uri.ts"
+export type { TrustWord } from "./trust/waiting.ts"
 export { type UpdateOptions, updateKnownKeys } from "./update-known.ts"
 export { findUserId, userIdOf } from "./user-id.ts"

@@ -1,6 +1,7 @@
 import {
   type BareJid,
   type CallOptions,
+  type Certificate,
   type Clock,
   type Fingerprint,
   fingerprint,
@@ -8,19 +9,16 @@ import {
   sameBareJid,
   type XmlElement,
 } from "@aurochs/core"
+import type { CryptoProvider } from "@aurochs/crypto"
 import type { AuditLog } from "@aurochs/storage"
 import { namespaces, trustMessage } from "@aurochs/xml"
 import { collect } from "../collect.ts"
-import { field } from "../json-state.ts"
+import { isGone } from "../gone.ts"
+import { unusableBecause } from "../own-secrets.ts"
+import { tryInspect } from "../reading.ts"
 import type { AuthenticatedKeys } from "./authenticated.ts"
 import { decideKey } from "./decide.ts"
-
-/** What somebody says of one key. */
-export interface TrustWord {
-  readonly owner: BareJid
-  readonly fingerprint: Fingerprint
-  readonly says: "trust" | "distrust"
-}
+import { type Heard, keptAfter, MAX_KEPT, readKept, type TrustWord } from "./waiting.ts"
 
 /** A trust message that was opened as `secure`. */
 export interface HeardTrust {
@@ -34,15 +32,14 @@ export interface HeardTrust {
 /** What acting on trust messages needs. */
 export interface TrustMessageOptions extends CallOptions {
   readonly account: BareJid
-  /** Fingerprints of the own keys that are here: they are authenticated from the beginning. */
-  readonly own: readonly Fingerprint[]
+  /** The own keys that are here: they are authenticated from the beginning, as long as they can be used. */
+  readonly own: readonly Certificate[]
   readonly keys: AuthenticatedKeys
+  readonly provider: CryptoProvider
   readonly audit?: AuditLog | undefined
   readonly clock: Clock
 }
 
-/** Words that wait for a key, and times of applied ones, that are remembered; the oldest go first. */
-const MAX_KEPT = 200
 const NAME = "messages"
 
 /**
@@ -85,23 +82,13 @@ export function readTrustElement(
   }
 }
 
-interface Waiting extends TrustWord {
-  readonly sender: BareJid
-  readonly signedBy: Fingerprint
-  /** Milliseconds since 1970, of the message. */
-  readonly at: number
-}
-
-interface Kept {
-  readonly waiting: readonly Waiting[]
-  /** By owner and fingerprint: the time of the newest word that was applied. */
-  readonly applied: readonly { readonly key: string; readonly at: number }[]
-}
-
 /**
  * Hears words about keys: they are applied at once if the key that signed them is authenticated (verified, or one's own),
- * else kept until it is, or until the key they are about is known (XEP-0450 §6). A newer word stands against an older
- * one; what the operator distrusted by hand, no message makes trusted.
+ * else kept until it is, or until the key they are about is known (XEP-0450 §6). They count only while that key can be
+ * used: as soon as it is revoked or distrusted, what still waits is forgotten. A newer word stands against an older one;
+ * what the operator distrusted by hand, no message makes trusted.
+ *
+ * @param words the first 200 of a message count
  *
  * @returns the words that were applied now
  * @throws {AurochsError} `STORAGE`, `ABORTED`
@@ -112,7 +99,7 @@ export async function hearTrust(
   o: TrustMessageOptions,
 ): Promise<readonly TrustWord[]> {
   const { sender, signedBy } = from
-  const heard = words.map((word) => ({ ...word, sender, signedBy, at: from.writtenAt.getTime() }))
+  const heard = words.slice(0, MAX_KEPT).map((word) => ({ ...word, sender, signedBy, at: from.writtenAt.getTime() }))
   return settle(heard, o)
 }
 
@@ -126,43 +113,54 @@ export function reconsiderTrust(o: TrustMessageOptions): Promise<readonly TrustW
   return settle([], o)
 }
 
-async function settle(heard: readonly Waiting[], o: TrustMessageOptions): Promise<readonly TrustWord[]> {
-  const applied: TrustWord[] = []
+async function settle(heard: readonly Heard[], o: TrustMessageOptions): Promise<readonly TrustWord[]> {
+  const words: TrustWord[] = []
   const kept = readKept(await o.keys.readValue(NAME, { signal: o.signal }))
-  if (heard.length === 0 && kept.waiting.length === 0) return applied
+  if (heard.length === 0 && kept.waiting.length === 0) return words
   let waiting = [...kept.waiting, ...heard].toSorted((a, b) => a.at - b.at)
   const times = new Map(kept.applied.map(({ key, at }) => [key, at]))
+  const applied = new Map<string, number>()
+  const done: Heard[] = []
+  const standings = new Map<string, Standing>()
   // What is applied may authenticate the signer of another word.
   for (let again = true; again; ) {
     again = false
-    const rest: Waiting[] = []
+    const rest: Heard[] = []
     for (const word of waiting) {
       const key = `${word.owner} ${word.fingerprint}`
-      if ((times.get(key) ?? Number.NEGATIVE_INFINITY) > word.at) continue
-      const outcome = await apply(word, o)
-      if (outcome === "waits") rest.push(word)
+      const isOld = (times.get(key) ?? Number.NEGATIVE_INFINITY) > word.at
+      const outcome = isOld ? "done" : await apply(word, standings, o)
+      ;(outcome === "waits" ? rest : done).push(word)
       if (outcome !== "applied") continue
       again = true
-      times.delete(key)
+      standings.clear()
       times.set(key, word.at)
-      applied.push({ owner: word.owner, fingerprint: word.fingerprint, says: word.says })
+      applied.set(key, word.at)
+      words.push({ owner: word.owner, fingerprint: word.fingerprint, says: word.says })
     }
     waiting = rest
   }
-  const after: Kept = {
-    waiting: waiting.slice(-MAX_KEPT),
-    applied: [...times].map(([key, at]) => ({ key, at })).slice(-MAX_KEPT),
+  const more = heard.filter((word) => waiting.includes(word))
+  if (done.length > 0 || more.length > 0) {
+    const change = (value: unknown) => keptAfter(readKept(value), { account: o.account, done, more, applied })
+    await o.keys.changeValue(NAME, change, { signal: o.signal })
   }
-  await o.keys.changeValue(NAME, () => after, { signal: o.signal })
-  return applied
+  return words
 }
 
-async function apply(word: Waiting, o: TrustMessageOptions): Promise<"applied" | "waits" | "done"> {
-  if (!(await isAuthenticated(word.sender, word.signedBy, o))) return "waits"
+async function apply(
+  word: Heard,
+  standings: Map<string, Standing>,
+  o: TrustMessageOptions,
+): Promise<"applied" | "waits" | "done"> {
+  const signer = `${word.sender} ${word.signedBy}`
+  const standing = standings.get(signer) ?? (await standingOf(word, o))
+  standings.set(signer, standing)
+  if (standing !== "authenticated") return standing === "never" ? "done" : "waits"
   // One's own keys are pinned: a message adds to them only what the operator would have verified by hand.
   const known = await collect(o.keys.keysOf(word.owner, { signal: o.signal }))
   const key = known.find((one) => one.fingerprint === word.fingerprint)
-  if (key === undefined) return o.own.includes(word.fingerprint) ? "done" : "waits"
+  if (key === undefined) return o.own.some((one) => one.fingerprint === word.fingerprint) ? "done" : "waits"
   const approval = word.says === "trust" ? "verified" : "distrusted"
   if (key.approval === approval || key.approval === "distrusted") return "done"
   const detail = { by: "trust-message", sender: word.sender, signedBy: word.signedBy }
@@ -171,16 +169,25 @@ async function apply(word: Waiting, o: TrustMessageOptions): Promise<"applied" |
   return decided.approval === approval ? "applied" : "done"
 }
 
-async function isAuthenticated(sender: BareJid, signedBy: Fingerprint, o: TrustMessageOptions): Promise<boolean> {
-  if (sameBareJid(sender, o.account) && o.own.includes(signedBy)) return true
+/** What the key is worth that signed a word. `never`: nothing any more; `not-yet`: it may be worth something later. */
+type Standing = "authenticated" | "not-yet" | "never"
+
+async function standingOf({ sender, signedBy }: Heard, o: TrustMessageOptions): Promise<Standing> {
+  const here = sameBareJid(sender, o.account) ? o.own.find((one) => one.fingerprint === signedBy) : undefined
+  if (here !== undefined) return usableNow(here, sender, o)
   const known = await collect(o.keys.keysOf(sender, { signal: o.signal }))
-  return known.some((one) => one.fingerprint === signedBy && one.approval === "verified")
+  const key = known.find((one) => one.fingerprint === signedBy)
+  if (key?.approval === "distrusted") return "never"
+  return key?.approval === "verified" && !isGone(key) ? usableNow(key, sender, o) : "not-yet"
 }
 
-/** It is authenticated, so its form is ours. */
-function readKept(value: unknown): Kept {
-  const list = <T>(name: string) => (Array.isArray(field(value, name)) ? (field(value, name) as readonly T[]) : [])
-  return { waiting: list<Waiting>("waiting"), applied: list<Kept["applied"][number]>("applied") }
+async function usableNow(key: Certificate, owner: BareJid, o: TrustMessageOptions): Promise<Standing> {
+  const now = o.clock.now()
+  const info = await tryInspect(key.bytes, { provider: o.provider, now, signal: o.signal })
+  if (info?.fingerprint !== key.fingerprint) return "not-yet"
+  const because = unusableBecause(info, owner, now)
+  if (because === "revoked") return "never"
+  return because === undefined || because === "cannot-encrypt" ? "authenticated" : "not-yet"
 }
 
 function bytesOf(print: Fingerprint): Uint8Array {

@@ -1,10 +1,20 @@
-import { type BareJid, type CallOptions, type Fingerprint, sameBareJid, type XmlElement } from "@aurochs/core"
+import {
+  type BareJid,
+  type CallOptions,
+  type Certificate,
+  type Fingerprint,
+  sameBareJid,
+  type XmlElement,
+} from "@aurochs/core"
 import type { CryptoProvider } from "@aurochs/crypto"
 import type { KeyStore } from "@aurochs/storage"
 import { collect } from "../collect.ts"
 import { judgeKeys } from "../judge.ts"
+import { unusableBecause } from "../own-secrets.ts"
 import type { TrustPolicy } from "../policy.ts"
-import { type TrustWord, trustElement } from "./messages.ts"
+import { tryInspect } from "../reading.ts"
+import { trustElement } from "./messages.ts"
+import type { TrustWord } from "./waiting.ts"
 
 /** A trust message that is to be sealed and sent, never in plaintext. */
 export interface TrustTold {
@@ -17,7 +27,7 @@ export interface TellOptions extends CallOptions {
   readonly account: BareJid
   /** The own key that signs, and one's other ones that are here. */
   readonly signing: Fingerprint
-  readonly own: readonly Fingerprint[]
+  readonly own: readonly Certificate[]
   readonly keys: KeyStore
   readonly provider: CryptoProvider
   /** What decides about the owner's keys. */
@@ -27,7 +37,7 @@ export interface TellOptions extends CallOptions {
 
 /**
  * Whom to tell of a decision (XEP-0450 §5): one's own other clients; and, where a key was trusted, its owner of one's
- * other keys, if every key that this would be encrypted to was authenticated (XEP-0434 §5.2). Nobody, where the key is
+ * other keys that can be used, if every key that this would be encrypted to was authenticated (XEP-0434 §5.2). Nobody, where the key is
  * one's own.
  *
  * @throws {AurochsError} `STORAGE`, `BACKEND`, `ABORTED`
@@ -36,12 +46,26 @@ export async function trustMessagesFor(word: TrustWord, o: TellOptions): Promise
   const { account, signing } = o
   if (sameBareJid(word.owner, account)) return []
   const told: TrustTold[] = [{ to: account, payload: trustElement([word]) }]
-  const others = o.own.filter((one) => one !== signing)
-  if (word.says === "trust" && others.length > 0 && (await isAuthenticated(word.owner, o))) {
+  if (word.says !== "trust") return told
+  const others = await usableOf(
+    o.own.filter(({ fingerprint }) => fingerprint !== signing),
+    o,
+  )
+  if (others.length > 0 && (await isAuthenticated(word.owner, o))) {
     const words = others.map((fingerprint): TrustWord => ({ owner: account, fingerprint, says: "trust" }))
     told.push({ to: word.owner, payload: trustElement(words) })
   }
   return told
+}
+
+/** Nobody is told to trust a key that is revoked or has expired. */
+async function usableOf(own: readonly Certificate[], o: TellOptions): Promise<readonly Fingerprint[]> {
+  const usable: Fingerprint[] = []
+  for (const { bytes } of own) {
+    const info = await tryInspect(bytes, o)
+    if (info !== undefined && unusableBecause(info, o.account, o.now) === undefined) usable.push(info.fingerprint)
+  }
+  return usable
 }
 
 async function isAuthenticated(owner: BareJid, { keys, provider, trust, now, signal }: TellOptions): Promise<boolean> {
