@@ -233,9 +233,13 @@ describe("XEP-0434, XEP-0450: trust messages in the bot", () => {
     list(world, juliet, [juliet.key.certificate, second.certificate])
     const bot = await startBot(world, () => {}, { trustMessages })
     await juliet.say(botJid, bot.certificate, "hello")
+    /** What was decided of a known key; undefined: it is not known. */
     const level = async (print: Fingerprint) => {
       const known = await Array.fromAsync(bot.storage.keys.keysOf(juliet.jid))
-      return known.find(({ fingerprint }) => fingerprint === print)?.approval
+      if (!known.some(({ fingerprint }) => fingerprint === print)) return undefined
+      const record = await bot.storage.state.get(`trust/keys/${botJid}/${juliet.jid}`)
+      const { keys } = JSON.parse(new TextDecoder().decode(record?.bytes))
+      return keys[print]?.approval
     }
     await eventually(async () => expect(await level(second.certificate.fingerprint)).toBe("none"))
     await bot.bot.trust(juliet.jid, juliet.key.certificate.fingerprint, "verified")
