@@ -16,10 +16,11 @@ import {
   lookupDelayMs,
   type Missing,
   type Refreshed,
-  refreshKeys,
 } from "@aurochs/keys"
 import { createElsewhere, type Elsewhere } from "./elsewhere.ts"
 import { createFollowing } from "./following.ts"
+import { createKeyReader } from "./key-reader.ts"
+import { createOldLists } from "./old-lists.ts"
 import { type OwnKeys, ownCertificates } from "./own-keys.ts"
 import { audit, type Parts } from "./parts.ts"
 import { describeError } from "./retrying.ts"
@@ -47,7 +48,7 @@ export interface ContactKeys {
   /** @throws {AurochsError} `NETWORK` (our own connection), `STORAGE`, `BACKEND`, `ABORTED` */
   recipients(owner: BareJid, options?: CallOptions): Promise<Recipients>
   /**
-   * Reads the keys from the directory.
+   * Reads the keys from the directory. A reading that was begun goes on when its caller waits no longer.
    *
    * @param options.atMostEveryMs if they were read less than so many milliseconds ago, they are read when that time is
    * over, once, and nobody waits for it
@@ -57,6 +58,10 @@ export interface ContactKeys {
     owner: BareJid,
     options?: CallOptions & { readonly atMostEveryMs?: number },
   ): Promise<"changed" | "same" | "skipped">
+  /** A secure message of theirs came: if their list is old it is read, and nobody waits for it. */
+  heardFrom(owner: BareJid): void
+  /** Resolves when no reading is under way. */
+  settled(): Promise<void>
 }
 
 interface Remembered {
@@ -71,15 +76,17 @@ interface Remembered {
 /**
  * @param own the account's own keys: what is sent to the account itself goes to them only (R4)
  * @param onChanged told after each reading that changed something
- * @param stop nothing is read later any more
+ * @param stop nobody is asked any more
+ * @param hardStop nothing is written any more
  */
 export function contactKeys(
   parts: Parts,
   own: () => OwnKeys,
   onChanged: (owner: BareJid, refreshed: Refreshed) => Promise<void>,
   stop: AbortSignal,
+  hardStop: AbortSignal,
 ): ContactKeys {
-  const { account, storage, directory, provider, clock, log } = parts
+  const { account, storage, provider, clock, log } = parts
   const elsewhere = createElsewhere(parts)
   const follow = createFollowing(parts, stop)
   const remembered = new Map<BareJid, Remembered>()
@@ -98,57 +105,26 @@ export function contactKeys(
 
   const known = (owner: BareJid, options?: CallOptions) => parts.trusted.recent(owner, options)
 
-  /** One after another for each owner: of two that see a new key, only the first one finds it new. */
-  const reading = new Map<BareJid, Promise<unknown>>()
-  const read = async (owner: BareJid, options?: CallOptions): Promise<boolean> => {
-    const before = reading.get(owner)?.catch(() => {}) ?? Promise.resolve()
-    const own = before.then(() => readNow(owner, options))
-    reading.set(owner, own)
-    try {
-      return await own
-    } finally {
-      if (reading.get(owner) === own) reading.delete(owner)
-    }
-  }
-
-  const readNow = async (owner: BareJid, options?: CallOptions) => {
-    const before = remembered.get(owner)
-    const announced = await refreshKeys({
-      owner,
-      directory,
-      keys: storage.keys,
-      provider,
-      clock,
-      audit: storage.audit,
-      account,
-      state: storage.state,
-      signal: options?.signal,
-    })
-    if (announced.known.some((key) => key.announced)) follow(owner)
-    const others = await elsewhere.read(owner, options)
-    const result: Refreshed = {
-      ...announced,
-      known: others.known ?? announced.known,
-      changed: [...announced.changed, ...others.changed],
-    }
+  const onRead = async (owner: BareJid, result: Refreshed) => {
+    if (result.known.some((key) => key.announced)) follow(owner)
     const now = clock.now().getTime()
+    const before = remembered.get(owner)
+    const isFirstGap = before === undefined || before.missing.length === 0
     remember(owner, {
       readAt: now,
       missing: result.missing,
-      missingSince:
-        result.missing.length === 0 || before === undefined || before.missing.length === 0 ? now : before.missingSince,
+      missingSince: result.missing.length === 0 || isFirstGap ? now : before.missingSince,
       failures: before?.failures ?? 0,
     })
-    const isChanged = result.changed.some((change) => change.kind !== "key-missing")
-    if (isChanged) {
-      log.info("keys changed", {
-        owner,
-        changes: result.changed.map(({ kind, fingerprint }) => `${kind} ${fingerprint}`),
-      })
-      await onChanged(owner, result)
-    }
-    return isChanged
+    if (!result.changed.some((change) => change.kind !== "key-missing")) return
+    log.info("keys changed", {
+      owner,
+      changes: result.changed.map(({ kind, fingerprint }) => `${kind} ${fingerprint}`),
+    })
+    await onChanged(owner, result)
   }
+  const reader = createKeyReader({ parts, elsewhere, onRead, stop, hardStop })
+  const { read } = reader
 
   /** When lists were last read, by whatever process. */
   const readAt = new Map<BareJid, Date>()
@@ -159,6 +135,20 @@ export function contactKeys(
     if (last !== undefined) readAt.set(owner, last)
     return isStale(last, now)
   }
+
+  /** What one only hears from is read in the background: a revocation reaches also who never answers. */
+  const lookAfter = createOldLists({
+    clock,
+    stop,
+    isFresh: (owner) => !isStale(readAt.get(owner), clock.now()),
+    async look(owner) {
+      try {
+        if (await isOld(owner, clock.now(), { signal: stop })) await read(owner, { signal: stop })
+      } catch (error) {
+        if (!stop.aborted) log.info("keys could not be read", { owner, ...describeError(error) })
+      }
+    },
+  })
 
   /** Reads, but goes on with what is known where the owner's server does not answer. */
   const tryRead = async (owner: BareJid, options?: CallOptions): Promise<string | undefined> => {
@@ -219,6 +209,10 @@ export function contactKeys(
 
   return {
     known,
+    settled: reader.settled,
+    heardFrom(owner) {
+      if (!sameBareJid(owner, account)) lookAfter(owner)
+    },
     async refresh(owner, options) {
       const last = remembered.get(owner)?.readAt
       const bound = options?.atMostEveryMs ?? 0

@@ -1,12 +1,6 @@
-import {
-  AurochsError,
-  type BareJid,
-  type CallOptions,
-  isAurochsError,
-  type KnownKey,
-  throwIfAborted,
-} from "@aurochs/core"
+import { AurochsError, type BareJid, type CallOptions, isAurochsError, type KnownKey } from "@aurochs/core"
 import { type KeyChange, type OtherSource, refreshElsewhere } from "@aurochs/keys"
+import { askedUnder } from "./asked-under.ts"
 import type { Parts } from "./parts.ts"
 import { describeError } from "./retrying.ts"
 import { isOverdue, limited } from "./time-limit.ts"
@@ -22,18 +16,24 @@ const MAX_WAIT_MS = 20_000
 /** Owners that are remembered for the first bound. */
 const MAX_REMEMBERED = 1000
 
+/** What other sources brought. */
+export interface ReadElsewhere {
+  readonly changed: readonly KeyChange[]
+  /** What is known now, if anything changed. */
+  readonly known?: readonly KnownKey[] | undefined
+  /** Why not all were asked: `STORAGE`, `BACKEND`, `ABORTED`. What changed before is stored all the same. */
+  readonly failure?: { readonly error: unknown } | undefined
+}
+
 /** Keys from other sources than the accounts' own lists, as far as somebody switched them on. */
 export interface Elsewhere {
   /**
    * Asks them, after the owner's list was read. One that fails is told in the log, and the others are asked.
    *
-   * @returns what changed, and what is known now if anything did
-   * @throws {AurochsError} `STORAGE`, `BACKEND`, `ABORTED`
+   * @param o.asking ends the questions
+   * @param o.writing ends everything; what was answered is stored under it
    */
-  read(
-    owner: BareJid,
-    options?: CallOptions,
-  ): Promise<{ readonly changed: readonly KeyChange[]; readonly known?: readonly KnownKey[] | undefined }>
+  read(owner: BareJid, o: { readonly asking: AbortSignal; readonly writing: AbortSignal }): Promise<ReadElsewhere>
   /**
    * Do all that may bind a key answer that they have none for this owner? One that cannot be asked may have one.
    *
@@ -84,33 +84,37 @@ export function createElsewhere({
     log.warn("a source of keys could not be asked", { source: source.directory.name, owner, ...describeError(error) })
   }
 
-  const ask = async (source: OtherSource, owner: BareJid, options?: CallOptions) => {
-    const base = { owner, account, keys: storage.keys, audit: storage.audit, provider, clock, sources: [source] }
+  const ask = async (source: OtherSource, owner: BareJid, asking: AbortSignal, writing: AbortSignal) => {
+    const base = { owner, account, keys: storage.keys, audit: storage.audit, provider, clock, signal: writing }
     const onFailure = ({ error }: { readonly error: unknown }) => failed(source, owner, error)
     let bounded: AbortSignal | undefined
     try {
-      return await limited(MAX_WAIT_MS, clock, [options?.signal], (signal) => {
+      return await limited(MAX_WAIT_MS, clock, [asking], (signal) => {
         bounded = signal
-        return refreshElsewhere({ ...base, signal, onFailure })
+        const sources = [{ ...source, directory: askedUnder(source.directory, signal) }]
+        return refreshElsewhere({ ...base, sources, onFailure })
       })
     } catch (error) {
-      throwIfAborted(options)
-      if (!isOverdue(bounded)) throw error
+      if (!isAurochsError(error, "ABORTED") || writing.aborted || !isOverdue(bounded)) throw error
       failed(source, owner, bounded?.reason)
       return []
     }
   }
 
   return {
-    async read(owner, options) {
+    async read(owner, { asking, writing }) {
       const changed: KeyChange[] = []
       let known: readonly KnownKey[] | undefined
       if (sources.length === 0 || !isDue(owner, clock.now().getTime())) return { changed }
       for (const source of sources) {
         if (clock.now().getTime() < (pausedUntil.get(source) ?? 0)) continue
-        for (const refreshed of await ask(source, owner, options)) {
-          changed.push(...refreshed.changed)
-          if (refreshed.changed.length > 0) known = refreshed.known
+        try {
+          for (const refreshed of await ask(source, owner, asking, writing)) {
+            changed.push(...refreshed.changed)
+            if (refreshed.changed.length > 0) known = refreshed.known
+          }
+        } catch (error) {
+          return { changed, known, failure: { error } }
         }
       }
       return { changed, known }

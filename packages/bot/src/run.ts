@@ -160,15 +160,16 @@ async function live(
     async (owner, refreshed) => {
       decided(owner)
       try {
-        await trusting.reconsider({ signal: stop })
-        const { events, judged } = await keyEventsOf(parts, owner, refreshed, { signal: stop })
-        const tell = { handlers: run.keyHandlers, outgoing, notice: options.keyNotice, signal: stop }
+        await trusting.reconsider({ signal: hardStop })
+        const { events, judged } = await keyEventsOf(parts, owner, refreshed, { signal: hardStop })
+        const tell = { handlers: run.keyHandlers, outgoing, notice: options.keyNotice, signal: hardStop }
         await tellKeyEvents(parts, events, judged, tell)
       } catch (error) {
-        if (!stop.aborted) parts.log.error("key events", describeError(error))
+        if (!hardStop.aborted) parts.log.error("key events", describeError(error))
       }
     },
     stop,
+    hardStop,
   )
   run.onTrusting(trusting)
   const wake = async (owner: string) => {
@@ -184,7 +185,10 @@ async function live(
     own: currentOwn,
     contacts,
     outgoing,
-    onSecure: (message) => trusting.heard(message, { signal: hardStop }),
+    onSecure: async (message) => {
+      if (message.direction === "in") contacts.heardFrom(message.peer)
+      await trusting.heard(message, { signal: hardStop })
+    },
     registry: run.registry,
     bound: replyBound(parts.clock, options.maxRepliesPerMinute ?? 30),
     prefix: run.prefix,
@@ -213,6 +217,7 @@ async function live(
     loop(keeper.watch(ownBell, { signal: stop })),
     loop(late.revisit({ signal: stop })),
   ])
+  await contacts.settled()
 }
 
 /** What a crash left unhandled first, then what comes. */

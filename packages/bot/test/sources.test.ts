@@ -1,10 +1,10 @@
-import { AurochsError, type BareJid, childElement, textOf } from "@aurochs/core"
+import { AurochsError, type BareJid, childElement, element, textOf } from "@aurochs/core"
 import type { CertificateInfo, SecretKey } from "@aurochs/crypto"
 import { type BindingSource, type KeyDirectory, type OtherSource, pepDirectory, revokeKey } from "@aurochs/keys"
 import { openpgpBytesOf } from "@aurochs/message"
-import { namespaces } from "@aurochs/xml"
+import { namespaces, pubkey, publicKeyNode, publicKeysList, publicKeysNode } from "@aurochs/xml"
 import { afterEach, describe, expect, test } from "vitest"
-import { type BotOptions, createBot, type KeyEvent } from "../src/index.ts"
+import { type Bot, type BotOptions, type Context, createBot, type KeyEvent } from "../src/index.ts"
 import { testClock } from "./clock.ts"
 import { createPeer, type Peer, provider } from "./peers.ts"
 import { botJid, eventually, keepingLogger, lastingStorage, type Running, startBot } from "./setup.ts"
@@ -238,6 +238,85 @@ describe("a source that refreshes", () => {
     await clock.advance(1_900_000)
     juliet.announce()
     await eventually(() => expect(hkp.asked).toHaveLength(2))
+  })
+})
+
+describe("a reading that is begun", () => {
+  test("A21: what the list brought is told although another source fails after it", async () => {
+    const hkp = place("hkp")
+    const clock = testClock()
+    const { juliet, events, sent, bot } = await setUp([{ directory: hkp.directory }], { options: { clock } })
+    await bot.bot.send(juliet.jid, "one")
+    await eventually(() => expect(events.map(({ kind }) => kind)).toEqual(["key-new"]))
+    await eventually(() => expect(sent()).toHaveLength(1))
+    hkp.refuses = new AurochsError("STORAGE", "its cache is away", { operation: "cache.get" })
+    // Other sources are asked every ten minutes.
+    await clock.advance(600_000)
+    const { pep } = world.account(juliet.jid)
+    const { fingerprint } = juliet.key.certificate
+    pep.put(publicKeyNode(fingerprint), pubkey.write(await revokedCopy(juliet.key)))
+    pep.put(publicKeysNode, publicKeysList.write([{ fingerprint, date: clock.now() }]))
+    await eventually(() => expect(events.map(({ kind }) => kind)).toContain("key-revoked"))
+    expect(hkp.asked.length).toBeGreaterThan(1)
+  })
+
+  test("goes on when nobody waits for it any more: its events are told, and the message is opened", async () => {
+    const clock = testClock()
+    const asked = Promise.withResolvers<void>()
+    const silent: KeyDirectory = {
+      name: "silent",
+      // It never answers.
+      async *lookup(_, options) {
+        asked.resolve()
+        await clock.sleep(1_000_000_000, options)
+        yield { missing: "", because: "" }
+      },
+    }
+    world = createWorld()
+    const juliet = await createPeer(world, "juliet")
+    const [events, heard]: [KeyEvent[], string[]] = [[], []]
+    const sources = [{ directory: silent }]
+    const prepare = (made: Bot<Context>) =>
+      made.onKeys((event) => events.push(event)).text((ctx) => void heard.push(ctx.message.body))
+    bot = await startBot(world, prepare, { sources, clock })
+    await juliet.say(botJid, bot.certificate, "hello")
+    await asked.promise
+    // Longer than a message waits for keys.
+    await clock.advance(20_000)
+    await eventually(() => expect(events.map(({ kind }) => kind)).toEqual(["key-new"]))
+    await eventually(() => expect(heard).toEqual(["hello"]))
+  })
+
+  test("A21: a contact the bot only hears from is read again once a day: their revocation arrives", async () => {
+    const clock = testClock()
+    const { juliet, events, sent, bot } = await setUp([], { options: { clock } })
+    const { fingerprint } = juliet.key.certificate
+    const say = (text: string) => juliet.say(botJid, bot.certificate, text, { now: clock.now() })
+    const verdicts = async () =>
+      (await Array.fromAsync(bot.storage.archive.read({ account: botJid }))).map(({ verdict }) => verdict?.outcome)
+    await say("one")
+    await eventually(async () => expect(await verdicts()).toEqual(["secure"]))
+    // Nobody is told of it: the server lost the subscription.
+    const node = world.account(juliet.jid).pep.nodes.get(publicKeyNode(fingerprint))
+    if (node === undefined) throw new Error("not announced")
+    const revoked = pubkey.write(await revokedCopy(juliet.key))
+    node.item = element("item", namespaces.pubsub, { id: "1" }, [revoked])
+    await say("two")
+    await eventually(async () => expect(await verdicts()).toEqual(["secure", "secure"]))
+    expect(events.map(({ kind }) => kind)).toEqual(["key-new"])
+    await clock.advance(25 * 3_600_000)
+    await say("three")
+    await eventually(() => expect(events.map(({ kind }) => kind)).toContain("key-revoked"))
+    await say("four")
+    await eventually(async () => expect((await verdicts())[3]).toMatch(/rejected|unverified/))
+    expect(sent()).toEqual([])
+    const asked = () =>
+      world.requests.filter(({ to, request }) => to === juliet.jid && JSON.stringify(request).includes(publicKeysNode))
+    const before = asked().length
+    // Where it cannot be read, or brings nothing, the next one asks no sooner.
+    await say("five")
+    await eventually(async () => expect(await verdicts()).toHaveLength(5))
+    expect(asked().length - before).toBeLessThanOrEqual(1)
   })
 })
 
