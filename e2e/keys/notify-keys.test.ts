@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from "node:fs/promises"
+import { mkdir, readFile, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { bareJid, type Fingerprint, type KnownKey, systemClock } from "@aurochs/core"
 import type { SecretKey } from "@aurochs/crypto"
@@ -158,6 +158,27 @@ describe("the operator of aurochs-notify", { timeout: 180_000 }, () => {
         openedWith: { fingerprint: rotated?.from, state: "revoked" },
       },
     ])
+  })
+
+  it("revocation certificates are in no dump of the database, and a command takes one out and another uses it", async () => {
+    const [found] = json((await bot.command("key", "status", "--json")).stdout)
+    const { keys } = found as { keys: readonly { fingerprint: Fingerprint; current: boolean }[] }
+    const current = keys.find((key) => key.current)?.fingerprint as Fingerprint
+    const file = join(folder, "revocation.pgp")
+    expect((await bot.command("key", "revocation", current, file)).code).toBe(0)
+    const certificate = await readFile(file)
+    const dump = await postgres.dump()
+    expect(dump).not.toContain(certificate.toString("hex"))
+    expect(dump).not.toContain("own-key/revocation")
+    expect((await bot.command("key", "revocation", current, file)).code).toBe(2)
+    expect((await bot.command("key", "revoke", current, "--certificate", file, "--reason", "superseded")).code).toBe(2)
+    expect((await bot.command("key", "revoke", current, "--certificate", bot.configFile)).code).not.toBe(0)
+    expect((await bot.command("key", "revoke", current, "--certificate", file)).code).toBe(0)
+    const announced = await Array.fromAsync(
+      pepDirectory({ transport: client, provider }).lookup({ owner: botJid, fingerprint: current }),
+    )
+    const infos = await Promise.all(announced.map((one) => ("bytes" in one ? provider.inspect(one.bytes) : undefined)))
+    expect(infos).toMatchObject([{ fingerprint: current, revokedAt: expect.any(Date) }])
   })
 
   it("the passphrase, secret keys and passwords are in no log, and in no dump of the database", async () => {

@@ -53,7 +53,7 @@ function queryOptions<T>(program: Argv<T>) {
 async function list(options: QueryOptions): Promise<void> {
   const config = await loadStoreConfig(configFile(options), process.env)
   using output = standardOutput()
-  await using stores = await openStores(config.storage, { onError: () => {} })
+  await using stores = await openStores(config.storage, { account: config.jid, onError: () => {} })
   for await (const entry of stores.storage.archive.read(query(config, options))) {
     const line = options.json ? JSON.stringify(summary(entry)) : summaryLine(entry)
     if ((await output.line(line)) === "closed") return
@@ -63,7 +63,7 @@ async function list(options: QueryOptions): Promise<void> {
 async function search(options: QueryOptions & { text?: string | undefined }): Promise<void> {
   const config = await loadStoreConfig(configFile(options), process.env)
   using output = standardOutput()
-  await using stores = await openStores(config.storage, { onError: () => {} })
+  await using stores = await openStores(config.storage, { account: config.jid, onError: () => {} })
   const reader = await archiveReader(config, stores.storage)
   const wanted = options.text?.toLowerCase()
   let found = 0
@@ -78,7 +78,7 @@ async function search(options: QueryOptions & { text?: string | undefined }): Pr
 async function show(options: ConfigOptions & { id: string }): Promise<void> {
   const config = await loadStoreConfig(configFile(options), process.env)
   using output = standardOutput()
-  await using stores = await openStores(config.storage, { onError: () => {} })
+  await using stores = await openStores(config.storage, { account: config.jid, onError: () => {} })
   const entry = await stores.storage.archive.get(options.id)
   if (entry === undefined)
     throw new UsageError(`There is no message ${options.id}; aurochs-notify archive list shows what there is.`)

@@ -58,7 +58,7 @@ function key<T>(program: Argv<T>) {
 async function list(options: ConfigOptions & { jid?: string | undefined }): Promise<void> {
   const config = await loadStoreConfig(configFile(options), process.env)
   using output = standardOutput()
-  await using stores = await openStores(config.storage, { onError: () => {} })
+  await using stores = await openStores(config.storage, { account: config.jid, onError: () => {} })
   const { provider, contacts } = await openOwnWorld(config, stores.storage)
   const owners = options.jid === undefined ? await Array.fromAsync(contacts.owners()) : [jidArgument(options.jid)]
   const now = systemClock().now()
@@ -76,7 +76,7 @@ async function decide(options: TrustOptions, approval: KnownKey["approval"]): Pr
   const owner = jidArgument(options.jid)
   const print = fingerprintArgument(options.fingerprint)
   using output = standardOutput()
-  await using stores = await openStores(config.storage, { onError: () => {} })
+  await using stores = await openStores(config.storage, { account: config.jid, onError: () => {} })
   const { contacts } = await openOwnWorld(config, stores.storage)
   const { audit, outbox } = stores.storage
   const o = { account: config.jid, owner, fingerprint: print, approval, keys: contacts, audit, clock: systemClock() }

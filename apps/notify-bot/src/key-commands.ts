@@ -10,14 +10,16 @@ import {
   type RevocationReason,
   retireKey,
   revokeKey,
+  revokeWithCertificate,
   rotateKey,
 } from "@aurochs/keys"
 import { xmpp } from "@aurochs/xmpp"
 import type { Argv } from "yargs"
-import { loadConfig } from "./config.ts"
+import { loadConfig, loadStoreConfig } from "./config.ts"
 import { type ConfigOptions, configFile } from "./options.ts"
 import { standardOutput } from "./output.ts"
 import { openOwnWorld, passphraseOf } from "./own-keys.ts"
+import { readRevocation, writeRevocation } from "./revocation-files.ts"
 import { openUploads } from "./sources.ts"
 import { openStores } from "./stores.ts"
 
@@ -52,15 +54,27 @@ export function keyCommands(program: Argv<ConfigOptions>): Argv<ConfigOptions> {
         "revoke <fingerprint>",
         "Say for ever that a key is not to be used; it cannot be taken back",
         (y) =>
-          named(y).option("reason", {
-            choices: REASONS,
-            demandOption: true,
-            describe: "superseded and retired leave alone what it signed before; compromised does not",
-          }),
-        (options) =>
-          connected(options, (life) => revoke(life, fingerprintArgument(options.fingerprint), options.reason)),
+          named(y)
+            .option("reason", {
+              choices: REASONS,
+              describe: "superseded and retired leave alone what it signed before; compromised does not",
+            })
+            .option("certificate", {
+              type: "string",
+              describe: "File with the revocation certificate of a key whose secret is lost, see key revocation",
+            }),
+        async (options) => {
+          const how = await revocationHow(options)
+          await connected(options, (life) => revoke(life, fingerprintArgument(options.fingerprint), how))
+        },
       )
-      .demandCommand(1, "Say what to do with the key: status, rotate, retire or revoke."),
+      .command(
+        "revocation <fingerprint> <file>",
+        "Write the revocation certificate that was made with a key to a file, to be kept apart from the key",
+        (y) => named(y).positional("file", { type: "string", demandOption: true, describe: "Must not be there yet" }),
+        (options) => takeRevocation(options),
+      )
+      .demandCommand(1, "Say what to do with the key: status, rotate, retire, revoke or revocation."),
   )
 }
 
@@ -71,7 +85,7 @@ async function connected(options: ConfigOptions, work: (life: LifeOptions) => Pr
   const config = await loadConfig(configFile(options), process.env)
   const alsoTo = await openUploads(config.sources)
   using output = standardOutput()
-  await using stores = await openStores(config.storage, { onError: () => {} })
+  await using stores = await openStores(config.storage, { account: config.jid, onError: () => {} })
   const { secrets, state, audit } = stores.storage
   await using transport = xmpp({
     jid: config.jid,
@@ -86,9 +100,11 @@ async function connected(options: ConfigOptions, work: (life: LifeOptions) => Pr
   const passphrase = () => passphraseOf(config)
   const life = { account: config.jid, provider, secrets, state, audit, clock, directory, alsoTo, passphrase }
   const [data, text] = await work(life)
-  // The trust records are sealed to the key that is in use from now on.
-  const { contacts } = await openOwnWorld(config, stores.storage)
-  for await (const _ of contacts.keysOf(config.jid)) break
+  // The trust records are sealed to the key that is in use from now on; of a lost key nothing is here to do so.
+  if ((await secrets.load(config.jid)).length > 0) {
+    const { contacts } = await openOwnWorld(config, stores.storage)
+    for await (const _ of contacts.keysOf(config.jid)) break
+  }
   await output.line(options.json ? JSON.stringify(data) : text)
 }
 
@@ -123,12 +139,38 @@ async function retire(life: LifeOptions, print: Fingerprint): Promise<Done> {
   return [{ fingerprint: print, announced: false }, `${formatFingerprint(print)} is not announced any more`]
 }
 
-async function revoke(life: LifeOptions, print: Fingerprint, reason: RevocationReason): Promise<Done> {
-  const { published } = await revokeKey({ ...life, fingerprint: print, reason })
+/** Why, or with which certificate. */
+type RevocationHow = { readonly reason: RevocationReason } | { readonly certificate: Uint8Array }
+
+async function revocationHow(o: {
+  readonly reason?: RevocationReason | undefined
+  readonly certificate?: string | undefined
+}): Promise<RevocationHow> {
+  if (o.reason !== undefined && o.certificate === undefined) return { reason: o.reason }
+  if (o.reason === undefined && o.certificate !== undefined) return { certificate: await readRevocation(o.certificate) }
+  throw new UsageError(`Say why with --reason (${REASONS.join(", ")}), or give the --certificate of a lost key.`)
+}
+
+async function revoke(life: LifeOptions, print: Fingerprint, how: RevocationHow): Promise<Done> {
+  const { published } =
+    "reason" in how
+      ? await revokeKey({ ...life, fingerprint: print, reason: how.reason })
+      : await revokeWithCertificate({ ...life, fingerprint: print, revocation: how.certificate })
+  const reason = "reason" in how ? how.reason : "certificate"
   return [
     { fingerprint: print, reason, published },
     `${formatFingerprint(print)} is revoked${publishedText(published)}`,
   ]
+}
+
+async function takeRevocation(options: ConfigOptions & { fingerprint: string; file: string }): Promise<void> {
+  const config = await loadStoreConfig(configFile(options), process.env)
+  using output = standardOutput()
+  await using stores = await openStores(config.storage, { account: config.jid, onError: () => {} })
+  const print = fingerprintArgument(options.fingerprint)
+  await writeRevocation({ state: stores.storage.state, account: config.jid, fingerprint: print, file: options.file })
+  const text = `${options.file} revokes ${formatFingerprint(print)} for whoever has it: keep it where the key is not`
+  await output.line(options.json ? JSON.stringify({ fingerprint: print, file: options.file }) : text)
 }
 
 /** Where else it went; the service sends again what a key server did not take. */

@@ -39,7 +39,7 @@ export function queueCommands(program: Argv<ConfigOptions>): Argv<ConfigOptions>
 async function list(options: ConfigOptions & { all: boolean }): Promise<void> {
   const config = await loadStoreConfig(configFile(options), process.env)
   using output = standardOutput()
-  await using stores = await openStores(config.storage, { onError: () => {} })
+  await using stores = await openStores(config.storage, { account: config.jid, onError: () => {} })
   let count = 0
   for await (const entry of stores.storage.outbox.list(config.jid, { includeSent: options.all })) {
     count++
@@ -53,7 +53,7 @@ async function retry(options: ConfigOptions & { ids?: string[] | undefined; all:
   if (options.all === ids.length > 0) throw new UsageError("Say which messages: their ids, or --all.")
   const config = await loadStoreConfig(configFile(options), process.env)
   using output = standardOutput()
-  await using stores = await openStores(config.storage, { onError: () => {} })
+  await using stores = await openStores(config.storage, { account: config.jid, onError: () => {} })
   const entries = await retryQueued(stores.storage.outbox, config.jid, options.all ? undefined : ids)
   for (const entry of entries) await output.line(done(options, entry, "retried"))
 }
@@ -61,7 +61,7 @@ async function retry(options: ConfigOptions & { ids?: string[] | undefined; all:
 async function drop(options: ConfigOptions & { ids: string[] }): Promise<void> {
   const config = await loadStoreConfig(configFile(options), process.env)
   using output = standardOutput()
-  await using stores = await openStores(config.storage, { onError: () => {} })
+  await using stores = await openStores(config.storage, { account: config.jid, onError: () => {} })
   for (const entry of await dropQueued(stores.storage.outbox, config.jid, options.ids))
     await output.line(done(options, entry, "dropped"))
 }

@@ -32,6 +32,7 @@ export async function serve(config: Config, signal: AbortSignal): Promise<void> 
   await makeFolder(config.storage)
   await using _lock = await lockService(config.storage.folder)
   await using stores = await openStores(config.storage, {
+    account: config.jid,
     onError: (error) => log.warn({ reason: reasonOf(error) }, "database connection lost"),
   })
   if (stores.adopted) log.info("took over the database that an earlier run left behind")

@@ -1,8 +1,10 @@
 import { join } from "node:path"
+import type { BareJid } from "@aurochs/core"
 import { fileStorage, type Storage } from "@aurochs/storage"
 import { migrate, postgresStorage } from "@aurochs/storage-postgres"
 import type { StorageConfig } from "./config.ts"
 import { makeFolder } from "./folder.ts"
+import { moveRevocations, ownStateInFiles } from "./own-state.ts"
 import { type SharedDatabase, sharedDatabase } from "./shared-database.ts"
 
 /** The stores of one configuration, open. */
@@ -14,15 +16,15 @@ export interface Stores extends AsyncDisposable {
 }
 
 /**
- * Opens the database (the one given, or an embedded one in the folder) and the folder with the secret keys, which are
- * never in the database: a dump of it opens nothing. The service and commands beside it may have them open at once; the
+ * Opens the database (the one given, or an embedded one in the folder) and the folder with the secret keys and what
+ * belongs to them, which are never in the database: a dump of it opens nothing and revokes nothing. The service and commands beside it may have them open at once; the
  * last one stops an embedded database.
  *
  * @throws {AurochsError} `CONFIGURATION` if migrations are missing, `STORAGE` if the database is away
  */
 export async function openStores(
   config: StorageConfig,
-  options: { readonly onError: (error: unknown) => void },
+  options: { readonly account: BareJid; readonly onError: (error: unknown) => void },
 ): Promise<Stores> {
   await makeFolder(config)
   const database = await openDatabase(config)
@@ -30,7 +32,9 @@ export async function openStores(
     if (config.databaseUrl === undefined) await migrate({ url: database.url })
     const postgres = await postgresStorage({ url: database.url, onError: options.onError })
     const files = await fileStorage(join(config.folder, "keys"))
-    const storage: Storage = { ...postgres, secrets: files.secrets }
+    const state = ownStateInFiles({ database: postgres.state, files: files.state })
+    const storage: Storage = { ...postgres, secrets: files.secrets, state }
+    await moveRevocations(options.account, { state, files: files.state, audit: postgres.audit })
     return {
       storage,
       databaseUrl: database.url,

@@ -1,7 +1,12 @@
 import { chmod, mkdtemp, readFile, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { bareJid, fingerprint } from "@aurochs/core"
+import { revocationStateKey } from "@aurochs/keys"
+import { migrate, postgresStorage } from "@aurochs/storage-postgres"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
+import { makeFolder } from "../src/folder.ts"
+import { sharedDatabase } from "../src/shared-database.ts"
 import { openStores } from "../src/stores.ts"
 import { built, type Elsewhere, elsewhere } from "./elsewhere.ts"
 
@@ -32,7 +37,7 @@ async function command(): Promise<Elsewhere> {
   const program = `
     import { openStores } from ${built("stores.js")}
     const config = { folder: process.argv[1], databaseUrl: undefined }
-    await using stores = await openStores(config, { onError() {} })
+    await using stores = await openStores(config, { account: "bot@example.org", onError() {} })
     console.log("open")
     for await (const _ of process.stdin) {}
     await stores.storage.state.get("cursor")
@@ -43,7 +48,8 @@ async function command(): Promise<Elsewhere> {
   return found
 }
 
-const open = () => openStores({ folder, databaseUrl: undefined }, { onError() {} })
+const account = bareJid("bot@example.org")
+const open = () => openStores({ folder, databaseUrl: undefined }, { account, onError() {} })
 
 describe("an embedded database that several processes use", () => {
   it("is left running by the command that started it while the service uses it, and stopped by the last", async () => {
@@ -82,5 +88,33 @@ describe("an embedded database that several processes use", () => {
     expect(await postmaster()).toBe(pid)
     await stores[Symbol.asyncDispose]()
     expect(await postmaster()).toBeUndefined()
+  }, 60_000)
+})
+
+describe("what belongs to the own key", () => {
+  it("lies beside the secret keys: what an earlier version left in the database is moved when the stores are opened", async () => {
+    const print = fingerprint("AB".repeat(20))
+    const [key, value] = [revocationStateKey(account, print), new Uint8Array([1, 2, 3])]
+    await makeFolder({ folder, databaseUrl: undefined })
+    const database = await sharedDatabase(folder)
+    await migrate({ url: database.url })
+    const earlier = await postgresStorage({ url: database.url, onError() {} })
+    await earlier.state.put(key, value)
+    await earlier.state.put("cursor", value)
+    const row = { at: new Date(), account, kind: "own-key-created", subject: account, fingerprint: print }
+    await earlier.audit.append(row)
+    const stores = await open()
+    expect(await earlier.state.get(key)).toBeUndefined()
+    expect((await stores.storage.state.get(key))?.bytes).toEqual(value)
+    expect((await stores.storage.state.get("cursor"))?.bytes).toEqual(value)
+    await stores.storage.state.put(`own-key/rotation/${account}`, value)
+    expect(await earlier.state.get(`own-key/rotation/${account}`)).toBeUndefined()
+    await stores[Symbol.asyncDispose]()
+    await earlier[Symbol.asyncDispose]()
+    await database.leave()
+    // Another process finds them there.
+    const again = await open()
+    expect((await again.storage.state.get(key))?.bytes).toEqual(value)
+    await again[Symbol.asyncDispose]()
   }, 60_000)
 })
