@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process"
-import { setImmediate as soon, setTimeout as sleep } from "node:timers/promises"
+import { setTimeout as sleep, setImmediate as soon } from "node:timers/promises"
 import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
 import { isAurochsError } from "@aurochs/core"
