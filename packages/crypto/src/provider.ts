@@ -192,11 +192,15 @@ export interface KeyLifecycle {
 
 /** How a secret key leaves its engine (XEP-0373 §5.4). */
 export interface SecretTransfer {
-  /** @param options.passphrase UTF-8 bytes, or `"none"` for S2K usage octet zero (R41). */
+  /**
+   * @param options.passphrase UTF-8 bytes, or `"none"` for S2K usage octet zero (R41)
+   * @returns bytes that nobody else has: wipe them
+   */
   export(key: SecretKey, options: CallOptions & { readonly passphrase: Uint8Array | "none" }): Promise<Uint8Array>
   /** @param options.password verbatim, UTF-8 */
   encryptWithPassword(plaintext: Uint8Array, options: CallOptions & { readonly password: string }): Promise<Uint8Array>
   /**
+   * @returns bytes that nobody else has
    * @throws {AurochsError} `CANNOT_DECRYPT` (`bad-passphrase`, also for what was altered: a password message does not
    * tell the two apart), `BAD_DATA` with `limit` (S2K cost)
    */

@@ -5,9 +5,11 @@ import {
   type Answer,
   type EngineDescription,
   type FromWorker,
+  memoryOf,
   type Order,
+  secretArgs,
   unpackError,
-  wipeSecrets,
+  wipe,
 } from "./protocol.ts"
 import { restarts } from "./restarts.ts"
 import { readValue } from "./usual.ts"
@@ -50,7 +52,7 @@ export interface Crew {
   readonly members: readonly Member[]
   /** Has the least busy worker that fits do it, as soon as one has room. */
   dispatch(job: Job): void
-  /** Says something; what is secret in it is wiped once it is on its way. */
+  /** Says something; what is secret in it goes along, and is not here any more. */
   tell(member: Member, order: Order): void
   /** Where a usual call is written. */
   tellUsual(member: Member): FrameWriter
@@ -168,11 +170,12 @@ export async function crew({ script, engine, count, onReplaced }: CrewOptions): 
     const { outgoing } = member
     member.outgoing = []
     const items = outgoing.map((one) => ("take" in one ? one.take() : one))
-    member.thread?.postMessage(
-      items,
-      items.filter(isFrames).map(({ frames }) => frames),
+    const secrets = items.flatMap((one) =>
+      "kind" in one && one.kind === "call" ? secretArgs(one.method, one.args) : [],
     )
-    for (const item of items) if ("kind" in item && item.kind === "call") wipeSecrets(item.method, item.args)
+    member.thread?.postMessage(items, [...items.filter(isFrames).map(({ frames }) => frames), ...memoryOf(secrets)])
+    // If there is nobody left to send it to.
+    wipe(secrets)
   }
 
   function stop(waiting: Waiting): void {

@@ -45,7 +45,7 @@ export function holding(team: Crew, keys: PoolKeys, { ask, forgetKey }: Asking):
     return { place, handle }
   }
 
-  /** Takes the key from one that has it to those that do not; its bytes are overwritten at each stop. */
+  /** Takes the key from one that has it to those that do not; its bytes are overwritten at each stop, or leave it. */
   async function spread(place: Place): Promise<void> {
     const without = alive().filter((member) => !place.members.has(member))
     const [from] = alive().filter((member) => place.members.has(member))

@@ -112,9 +112,28 @@ export function mapped(value: unknown, bytes: "own" | "same", replace: (object: 
   return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, mapped(one, bytes, replace)]))
 }
 
-/** Overwrites the secret part of a call's arguments, once the call is over and the arguments are nobody else's. */
-export function wipeSecrets(method: Method, args: readonly unknown[]): void {
+/** What is secret in a call's arguments. */
+export function secretArgs(method: Method, args: readonly unknown[]): readonly Uint8Array[] {
   const [first, options] = args as [unknown, { passphrase?: unknown; sessionKey?: { bytes?: unknown } } | undefined]
-  const secret = [method === "importSecret" ? first : undefined, options?.passphrase, options?.sessionKey?.bytes]
-  for (const one of secret) if (one instanceof Uint8Array) one.fill(0)
+  const isSecret = method === "importSecret" || method === "secrets.encryptWithPassword"
+  return [isSecret ? first : undefined, options?.passphrase, options?.sessionKey?.bytes].filter(isBytes)
+}
+
+/** What is secret in a call's result: a key, or what was protected as one is. */
+export function secretResult(method: Method, value: unknown): readonly Uint8Array[] {
+  return method === "secrets.export" || method === "secrets.decryptWithPassword" ? [value].filter(isBytes) : []
+}
+
+/** Overwrites bytes that are nobody else's, once the call is over. Those that went to another thread are not here any more. */
+export function wipe(secrets: readonly Uint8Array[]): void {
+  for (const one of secrets) if (one.length > 0) one.fill(0)
+}
+
+/** Their memory changes hands instead of being copied: nothing of it is left in the thread that sends it. */
+export function memoryOf(secrets: readonly Uint8Array[]): ArrayBuffer[] {
+  return secrets.map(({ buffer }) => buffer as ArrayBuffer)
+}
+
+function isBytes(value: unknown): value is Uint8Array {
+  return value instanceof Uint8Array
 }

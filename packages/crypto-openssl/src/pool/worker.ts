@@ -11,10 +11,13 @@ import {
   type KeyReference,
   type Method,
   mapped,
+  memoryOf,
   type Order,
   packError,
+  secretArgs,
+  secretResult,
   type ToWorker,
-  wipeSecrets,
+  wipe,
 } from "./protocol.ts"
 import { readCall, type UsualCall, writeValue } from "./usual.ts"
 
@@ -76,7 +79,7 @@ function callsOf(engine: CryptoProvider): Map<Method, Call> {
 /** Answers orders until the thread is ended. */
 function serve(
   engine: CryptoProvider,
-  post: (items: readonly FromWorker[]) => void,
+  post: (items: readonly FromWorker[], secrets: readonly Uint8Array[]) => void,
 ): (items: readonly ToWorker[]) => void {
   const calls = callsOf(engine)
   const keys = new Map<number, SecretKey>()
@@ -84,14 +87,17 @@ function serve(
   const running = new Map<number, AbortController>()
   const waiting: (Asked | Disposal | Usual)[] = []
   let outgoing: Answer[] = []
+  /** What is secret in `outgoing`. */
+  let leaving: Uint8Array[] = []
   let written: FrameWriter | undefined
   let isTurning = false
 
   function flush(): void {
     if (written === undefined && outgoing.length === 0) return
-    post(written === undefined ? outgoing : [written.take(), ...outgoing])
+    post(written === undefined ? outgoing : [written.take(), ...outgoing], leaving)
     written = undefined
     outgoing = []
+    leaving = []
   }
 
   /** Between two turns nothing else sends it. */
@@ -163,12 +169,14 @@ function serve(
           certificate: { fingerprint, bytes: new Uint8Array(bytes) },
         } satisfies KeyReference
       })
+      leaving.push(...secretResult(method, told))
       say({ kind: "done", call, value: told })
+      wipe(secretResult(method, value))
     } catch (error) {
       say({ kind: "failed", call, error: packError(error) })
     } finally {
       running.delete(call)
-      wipeSecrets(method, own)
+      wipe(secretArgs(method, own))
     }
   }
 
@@ -206,7 +214,7 @@ function serve(
     const at = waiting.findIndex((order) => order.kind !== "dispose" && order.call === call)
     const [dropped] = at === -1 ? [] : waiting.splice(at, 1)
     if (dropped === undefined) return
-    if (dropped.kind === "call") wipeSecrets(dropped.method, dropped.args)
+    if (dropped.kind === "call") wipe(secretArgs(dropped.method, dropped.args))
     say({ kind: "failed", call, error: packError(aborted()) })
   }
 
@@ -240,14 +248,11 @@ if (parentPort !== null) {
   const { engine: module } = workerData as { readonly engine: string }
   const { provider } = (await import(module)) as { provider(): CryptoProvider | Promise<CryptoProvider> }
   const engine = await provider()
-  const post = (items: readonly FromWorker[]): void => {
-    port.postMessage(
-      items,
-      items.filter(isFrames).map(({ frames }) => frames),
-    )
+  const post = (items: readonly FromWorker[], secrets: readonly Uint8Array[]): void => {
+    port.postMessage(items, [...items.filter(isFrames).map(({ frames }) => frames), ...memoryOf(secrets)])
   }
   port.on("message", serve(engine, post))
   const { name, verdicts, keyFacts } = engine
   const methods = [...callsOf(engine).keys()]
-  post([{ kind: "ready", engine: { name, verdicts, methods, limits: keyFacts?.limits } }])
+  post([{ kind: "ready", engine: { name, verdicts, methods, limits: keyFacts?.limits } }], [])
 }
