@@ -1,13 +1,14 @@
 import {
   AurochsError,
   bareJid,
+  type CallOptions,
   type Certificate,
   cryptoRandom,
   type Fingerprint,
   fingerprint,
   type KnownKey,
 } from "@aurochs/core"
-import type { SecretKey } from "@aurochs/crypto"
+import type { CryptoProvider, SecretKey } from "@aurochs/crypto"
 import {
   type AuthenticatedKeys,
   authenticatedKeys,
@@ -424,6 +425,65 @@ describe("the key of the records", () => {
     expect(await decisions(open(storage, [old, second.key]))).toEqual({ [a.small.fingerprint]: "verified" })
     // Now without the old one.
     expect(await decisions(open(storage, [second.key]))).toEqual({ [a.small.fingerprint]: "verified" })
+  })
+
+  test("who does not wait any longer ends nobody else's wait", async () => {
+    const storage = memoryStorage()
+    const ready = Promise.withResolvers<void>()
+    const asked: CallOptions[] = []
+    const { keys: plain, state } = storage
+    const store = authenticatedKeys({
+      ...{ account: juliet, keys: plain, state, provider, clock, random },
+      async own(call) {
+        asked.push(call)
+        await ready.promise
+        return { current: own.key, all: [own.key] }
+      },
+    })
+    const leaving = new AbortController()
+    const first = thrownBy(store.put(seen(a, 0), { signal: leaving.signal }))
+    const second = store.put(seen(b, 0))
+    leaving.abort()
+    expect(await first).toMatchObject({ code: "ABORTED" })
+    expect(await thrownBy(store.put(seen(c, 0), { signal: leaving.signal }))).toMatchObject({ code: "ABORTED" })
+    ready.resolve()
+    await second
+    expect(await decisions(store)).toEqual({ [b.small.fingerprint]: "first-use" })
+    expect(asked).toEqual([{}])
+  })
+
+  test("bytes that were opened, sealed or made are overwritten as soon as they are not needed", async () => {
+    const storage = memoryStorage()
+    const bytes: Uint8Array[] = []
+    const watching: CryptoProvider = {
+      ...provider,
+      async open(sealed, options) {
+        const opened = await provider.open(sealed, options)
+        bytes.push(opened.plaintext)
+        return opened
+      },
+      async signcrypt(text, options) {
+        bytes.push(text)
+        return provider.signcrypt(text, options)
+      },
+    }
+    const making = {
+      bytes(count: number) {
+        const made = random.bytes(count)
+        bytes.push(made)
+        return made
+      },
+    }
+    const watched = (current: SecretKey) =>
+      authenticatedKeys({
+        ...{ account: juliet, keys: storage.keys, state: storage.state, provider: watching, clock, random: making },
+        own: () => ({ current, all: [own.key, second.key] }),
+      })
+    // Two at once: one of them has made a key for nothing. Then it is opened and sealed again.
+    await Promise.all([watched(own.key).put(seen(a, 0)), watched(own.key).put(seen(b, 0))])
+    await watched(second.key).put(seen(c, 0))
+    expect(bytes.length).toBeGreaterThanOrEqual(7)
+    expect(bytes.every((one) => one.every((byte) => byte === 0))).toBe(true)
   })
 
   test("without any own key there are no records, and nothing is believed", async () => {

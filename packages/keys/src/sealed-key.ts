@@ -35,6 +35,7 @@ const stateKey = ({ purpose, account }: SealedKeyOptions) => `${purpose}/key/${a
  * and signed by the account's own OpenPGP keys. Who can write to the database has none of them, so a key of theirs is
  * refused. It is sealed again when the key in use has changed. Made if there is none yet.
  *
+ * @returns the caller's own bytes: to be overwritten (`fill(0)`) as soon as they are imported
  * @throws {AurochsError} `STORAGE` if what is there was not sealed by one of the own keys, if there is no own key to seal
  *   a new one to, and as `StateStore`
  */
@@ -56,12 +57,13 @@ export async function openSealedKey(o: SealedKeyOptions): Promise<Uint8Array | u
   if (stored === undefined) return undefined
   const { key, signedBy } = await unseal(stored.bytes, o)
   const { current } = o.own
-  if (current !== undefined && current.certificate.fingerprint !== signedBy) {
+  if (current === undefined || current.certificate.fingerprint === signedBy) return key
+  return orErased(key, async () => {
     // If somebody was faster, it is sealed again already.
     const call = { signal: o.signal, ifVersion: stored.version }
     await o.state.put(stateKey(o), await seal(key, current, o), call)
-  }
-  return key
+    return "keep"
+  })
 }
 
 /**
@@ -70,21 +72,40 @@ export async function openSealedKey(o: SealedKeyOptions): Promise<Uint8Array | u
  * @returns undefined if there is no own key to seal it to, or another process was faster
  */
 export async function makeSealedKey(o: SealedKeyOptions): Promise<Uint8Array | undefined> {
-  if (o.own.current === undefined) return undefined
+  const { current } = o.own
+  if (current === undefined) return undefined
   const key = o.random.bytes(KEY_BYTES)
-  const sealed = await seal(key, o.own.current, o)
-  const result = await o.state.put(stateKey(o), sealed, { signal: o.signal, ifVersion: "absent" })
-  return result.kind === "stored" ? key : undefined
+  return orErased(key, async () => {
+    const sealed = await seal(key, current, o)
+    const result = await o.state.put(stateKey(o), sealed, { signal: o.signal, ifVersion: "absent" })
+    return result.kind === "stored" ? "keep" : "erase"
+  })
+}
+
+/** The key, unless `work` fails or says that it is of no use: then it is overwritten. */
+async function orErased(key: Uint8Array, work: () => Promise<"keep" | "erase">): Promise<Uint8Array | undefined> {
+  let outcome: "keep" | "erase" = "erase"
+  try {
+    outcome = await work()
+  } finally {
+    if (outcome === "erase") key.fill(0)
+  }
+  return outcome === "keep" ? key : undefined
 }
 
 async function seal(key: Uint8Array, current: SecretKey, o: SealedKeyOptions): Promise<Uint8Array> {
   const text = JSON.stringify({ purpose: signedPurpose(o), v: 1, account: o.account, key: encodeBase64(key) })
-  return o.provider.signcrypt(new TextEncoder().encode(text), {
-    recipients: [current.certificate],
-    signWith: current,
-    now: o.clock.now(),
-    signal: o.signal,
-  })
+  const bytes = new TextEncoder().encode(text)
+  try {
+    return await o.provider.signcrypt(bytes, {
+      recipients: [current.certificate],
+      signWith: current,
+      now: o.clock.now(),
+      signal: o.signal,
+    })
+  } finally {
+    bytes.fill(0)
+  }
 }
 
 async function unseal(bytes: Uint8Array, o: SealedKeyOptions) {
@@ -102,7 +123,11 @@ async function unseal(bytes: Uint8Array, o: SealedKeyOptions) {
   }
   const signedBy = signerOf(opened)
   const read = readKey(opened.plaintext, o)
-  if (!opened.encrypted || signedBy === undefined || read === undefined) throw notOurs(o)
+  opened.plaintext.fill(0)
+  if (!opened.encrypted || signedBy === undefined || read === undefined) {
+    read?.fill(0)
+    throw notOurs(o)
+  }
   return { key: read, signedBy }
 }
 

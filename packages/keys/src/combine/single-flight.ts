@@ -1,4 +1,5 @@
-import { aborted, type CallOptions, throwIfAborted } from "@aurochs/core"
+import { type CallOptions, throwIfAborted } from "@aurochs/core"
+import { orAborted } from "../or-aborted.ts"
 
 /** A question that is under way. */
 export interface Flight<T> {
@@ -50,13 +51,4 @@ export function flights<T>(): (key: string, ask: (signal: AbortSignal) => Promis
 function begin<T>(ask: (signal: AbortSignal) => Promise<T>): UnderWay<T> {
   const stop = new AbortController()
   return { answer: ask(stop.signal), stop, waiting: 0 }
-}
-
-function orAborted<T>(answer: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (signal === undefined) return answer
-  return new Promise((resolve, reject) => {
-    const onAbort = () => reject(aborted(signal))
-    signal.addEventListener("abort", onAbort, { once: true })
-    answer.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort))
-  })
 }

@@ -12,6 +12,7 @@ import type { KeyStore, StateStore } from "@aurochs/storage"
 import { collect } from "../collect.ts"
 import { isCounted } from "../first-seen.ts"
 import { GONE } from "../gone.ts"
+import { orAborted } from "../or-aborted.ts"
 import { makeSealedKey, type OwnHandles, openSealedKey } from "../sealed-key.ts"
 import { type AuthenticatedKeys, notKnown } from "./authenticated.ts"
 import {
@@ -19,6 +20,8 @@ import {
   changeRecords,
   changeSigned,
   hasRecords,
+  type MacKey,
+  macKeyOf,
   ownersOf,
   type RecordPlace,
   readRecords,
@@ -53,15 +56,19 @@ export interface AuthenticatedKeysOptions {
  * What was stored before the first record is taken over as it is.
  */
 export function authenticatedKeys(o: AuthenticatedKeysOptions): AuthenticatedKeys {
-  let opening: Promise<Uint8Array> | undefined
+  let opening: Promise<MacKey> | undefined
+  /** Nobody's signal: others may wait for the same. */
+  const open = () => {
+    const made = trustKeyOf(o)
+    opening = made
+    made.catch(() => {
+      if (opening === made) opening = undefined
+    })
+    return made
+  }
   const place = async (options: CallOptions | undefined): Promise<RecordPlace> => {
-    opening ??= trustKeyOf(o, { signal: options?.signal })
-    try {
-      return { state: o.state, account: o.account, trustKey: await opening, signal: options?.signal }
-    } catch (error) {
-      opening = undefined
-      throw error
-    }
+    const trustKey = await orAborted(opening ?? open(), options?.signal)
+    return { state: o.state, account: o.account, trustKey, signal: options?.signal }
   }
 
   /** Of a row that somebody else wrote. */
@@ -118,8 +125,7 @@ export function authenticatedKeys(o: AuthenticatedKeysOptions): AuthenticatedKey
     },
     async ownKeyChanged(options) {
       if (opening === undefined) return
-      opening = trustKeyOf(o, { signal: options?.signal })
-      await place(options)
+      await orAborted(open(), options?.signal)
     },
     readValue: async (name, options) => readSigned(await place(options), name),
     changeValue: async (name, change, options) => changeSigned(await place(options), name, change),
@@ -127,19 +133,20 @@ export function authenticatedKeys(o: AuthenticatedKeysOptions): AuthenticatedKey
   }
 }
 
-async function trustKeyOf(o: AuthenticatedKeysOptions, call: CallOptions): Promise<Uint8Array> {
-  const options = { ...o, ...call, own: await o.own(call), purpose: "trust" } as const
+async function trustKeyOf(o: AuthenticatedKeysOptions): Promise<MacKey> {
+  const options = { ...o, own: await o.own({}), purpose: "trust" } as const
   const opened = await openSealedKey(options)
-  if (opened !== undefined) return opened
+  if (opened !== undefined) return macKeyOf(opened)
   if (await hasRecords(options)) throw lost("there are trust records, and their key is gone")
   const made = await makeSealedKey(options)
   if (made !== undefined) {
-    await takeOver(o, { state: o.state, account: o.account, trustKey: made, ...call })
-    return made
+    const trustKey = await macKeyOf(made)
+    await takeOver(o, { state: o.state, account: o.account, trustKey })
+    return trustKey
   }
   const others = await openSealedKey(options)
   if (others === undefined) throw lost("there is no usable own key that the trust records could be sealed to")
-  return others
+  return macKeyOf(others)
 }
 
 /** What an earlier version, or a command without a key, has stored. */

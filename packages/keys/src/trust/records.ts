@@ -13,7 +13,24 @@ export type TrustRecords = Readonly<Record<string, TrustRecord>>
 export interface RecordPlace extends CallOptions {
   readonly state: StateStore
   readonly account: BareJid
-  readonly trustKey: Uint8Array
+  readonly trustKey: MacKey
+}
+
+/** Authenticates records; cannot be taken out. */
+export type MacKey = Awaited<ReturnType<typeof globalThis.crypto.subtle.importKey>>
+
+/**
+ * @param bytes of the key; overwritten
+ */
+export async function macKeyOf(bytes: Uint8Array): Promise<MacKey> {
+  const copy = new Uint8Array(bytes)
+  try {
+    const { subtle } = globalThis.crypto
+    return await subtle.importKey("raw", copy, { name: "HMAC", hash: "SHA-256" }, false, ["sign", "verify"])
+  } finally {
+    copy.fill(0)
+    bytes.fill(0)
+  }
 }
 
 /** Others may write the same records at the same time; this often are they read again. */
@@ -180,21 +197,15 @@ function ownersText(account: BareJid, owners: readonly string[]): string {
   return JSON.stringify(["aurochs-trust-owners", 1, account, owners])
 }
 
-function macKey(trustKey: Uint8Array) {
-  const { subtle } = globalThis.crypto
-  return subtle.importKey("raw", trustKey.slice(), { name: "HMAC", hash: "SHA-256" }, false, ["sign", "verify"])
-}
-
-async function sign(trustKey: Uint8Array, text: string): Promise<Uint8Array> {
-  const key = await macKey(trustKey)
+async function sign(key: MacKey, text: string): Promise<Uint8Array> {
   return new Uint8Array(await globalThis.crypto.subtle.sign("HMAC", key, new TextEncoder().encode(text)))
 }
 
-async function isRight(trustKey: Uint8Array, text: string, mac: unknown): Promise<boolean> {
+async function isRight(key: MacKey, text: string, mac: unknown): Promise<boolean> {
   if (typeof mac !== "string") return false
   try {
     const bytes = decodeBase64(mac).slice()
-    return await globalThis.crypto.subtle.verify("HMAC", await macKey(trustKey), bytes, new TextEncoder().encode(text))
+    return await globalThis.crypto.subtle.verify("HMAC", key, bytes, new TextEncoder().encode(text))
   } catch {
     return false
   }
