@@ -23,6 +23,8 @@ import {
   refreshKeys,
   revokeKey,
   rotateKey,
+  sealAgain,
+  sealedKey,
   type TrustWord,
   tofu,
   trustElement,
@@ -484,6 +486,26 @@ describe("the key of the records", () => {
     await watched(second.key).put(seen(c, 0))
     expect(bytes.length).toBeGreaterThanOrEqual(7)
     expect(bytes.every((one) => one.every((byte) => byte === 0))).toBe(true)
+  })
+
+  test("both sealed keys are sealed again at once when the own key has changed, and stay what they are", async () => {
+    const { state } = memoryStorage()
+    const o = (current: SecretKey | undefined, all: readonly SecretKey[]) => {
+      return { account: juliet, provider, state, own: { current, all }, clock, random }
+    }
+    const purposes = ["trust", "outbox"] as const
+    const made = await Promise.all(purposes.map((purpose) => sealedKey({ ...o(own.key, [own.key]), purpose })))
+    const sealed = async () => (await state.get(`trust/key/${juliet}`))?.version
+    const before = await sealed()
+    await sealAgain(o(undefined, [own.key, second.key]))
+    expect(await sealed()).toBe(before)
+    await sealAgain(o(second.key, [own.key, second.key]))
+    const without = o(second.key, [second.key])
+    expect(await Promise.all(purposes.map((purpose) => sealedKey({ ...without, purpose })))).toEqual(made)
+    // Where there is none, none is made.
+    const empty = { ...without, account: romeo }
+    await sealAgain(empty)
+    expect(await state.get(`outbox/key/${romeo}`)).toBeUndefined()
   })
 
   test("without any own key there are no records, and nothing is believed", async () => {

@@ -21,7 +21,7 @@ import {
   passphraseOptions,
   passwordOptions,
 } from "./global.ts"
-import { daysArgument, fingerprintArgument, lifeOf, trusting } from "./life.ts"
+import { daysArgument, fingerprintArgument, lifeOf, sealToKeyInUse } from "./life.ts"
 import { connect, online } from "./online.ts"
 import { print, remark } from "./output.ts"
 import { tellFailed, type UploadOptions, uploadOptions } from "./uploads.ts"
@@ -103,9 +103,7 @@ async function rotate(options: Options & { overlap: number; expires?: number | u
       rotateKey({ ...life, overlapMs, expiresInMs }),
     )
     const revocationFile = await keepRevocation(world, options.home, account, to)
-    // Sealed to the new key from now on: the old one may be lost.
-    const trusted = await trusting(world, account, options)
-    for await (const _ of trusted.storage.keys.keysOf(account)) break
+    await sealToKeyInUse(world, account, options)
     tellFailed(published)
     print(
       options.json,
@@ -161,12 +159,13 @@ async function revoke(
     throw new UsageError(`Say why with --reason (${REASONS.join(", ")}), or give the --certificate of a lost key.`)
   }
   const revocation = certificate === undefined ? undefined : await readOpenpgpFile(certificate)
-  await connected(options, async ({ account, life }) => {
+  await connected(options, async ({ world, account, life }) => {
     const work =
       revocation === undefined
         ? revokeKey({ ...life, fingerprint, reason: reason ?? "compromised" })
         : revokeWithCertificate({ ...life, fingerprint, revocation })
     const { published } = await withProgress("revoking", work)
+    await sealToKeyInUse(world, account, options)
     tellFailed(published)
     print(
       options.json,

@@ -1,6 +1,6 @@
 import { UsageError } from "@aurochs/cli-kit"
 import { type BareJid, type Fingerprint, fingerprint, isAurochsError, type Transport } from "@aurochs/core"
-import { type AuthenticatedKeys, authenticatedKeys, type LifeOptions, pepDirectory } from "@aurochs/keys"
+import { type AuthenticatedKeys, authenticatedKeys, type LifeOptions, pepDirectory, sealAgain } from "@aurochs/keys"
 import type { PassphraseOptions } from "./global.ts"
 import { judgeOwnKeys, loadKeys, storedProtection } from "./own-keys.ts"
 import { type UploadOptions, uploadsOf } from "./uploads.ts"
@@ -37,6 +37,14 @@ export async function trusting(
   const own = () => ({ current, all })
   const keys = authenticatedKeys({ account, keys: storage.keys, state: storage.state, provider, own, clock, random })
   return { ...world, storage: { ...storage, keys }, keys }
+}
+
+/** What is sealed to the account's own key is sealed to the one that is in use now: the old one may be lost, or known. */
+export async function sealToKeyInUse(world: World, account: BareJid, options: PassphraseOptions): Promise<void> {
+  const { storage, provider, clock, random } = world
+  const all = await loadKeys(world, account, options)
+  const { current } = await judgeOwnKeys(world, account, all)
+  await sealAgain({ account, state: storage.state, provider, own: { current, all }, clock, random })
 }
 
 /** @throws {UsageError} */

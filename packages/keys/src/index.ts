@@ -36,7 +36,7 @@ export { blindBeforeVerification, pinned, tofu, verifiedOnly } from "./policies.
 export type { TrustFacts, TrustPolicy } from "./policy.ts"
 export { type KeyChange, type Refreshed, type RefreshOptions, type RefusedKey, refreshKeys } from "./refresh.ts"
 export { isStale, lookupDelayMs, maxListAgeMs } from "./retry.ts"
-export { type OwnHandles, type SealedKeyOptions, sealedKey } from "./sealed-key.ts"
+export { type OwnHandles, type SealedKeyOptions, sealAgain, sealedKey } from "./sealed-key.ts"
 export type { AuthenticatedKeys, Deciding } from "./trust/authenticated.ts"
 export { type DecideOptions, decideKey } from "./trust/decide.ts"
 export { type AuthenticatedKeysOptions, authenticatedKeys } from "./trust/key-store.ts"

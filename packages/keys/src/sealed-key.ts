@@ -47,6 +47,17 @@ export async function sealedKey(o: SealedKeyOptions): Promise<Uint8Array> {
 }
 
 /**
+ * Seals every sealed key that there is to the own key that is in use now, as soon as that is another one: the old one is
+ * not needed for them any more. The keys themselves stay what they are, and whoever has learnt them has them.
+ *
+ * @param o.own without a usable one nothing is done
+ * @throws {AurochsError} as {@link sealedKey}
+ */
+export async function sealAgain(o: Omit<SealedKeyOptions, "purpose">): Promise<void> {
+  for (const purpose of ["trust", "outbox"] as const) (await openSealedKey({ ...o, purpose }))?.fill(0)
+}
+
+/**
  * The key as it is there.
  *
  * @returns undefined if there is none yet
