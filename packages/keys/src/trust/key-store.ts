@@ -50,8 +50,9 @@ export interface AuthenticatedKeysOptions {
  * were changed or removed make every call reject with `STORAGE`: nothing is sent or believed until the operator looks.
  * A record whose certificate is gone is a key without bytes ({@link isGone}): it is never used, and counts all the same.
  *
- * Whoever can put back an old copy of everything can put back what was trusted then; whoever removes all of it, the
- * trust key too, makes a first start. Fingerprints in the configuration (`pinned`) hold against that as well.
+ * Each record says what is right, not what is newest: whoever can put back one earlier value of it can lift a distrust.
+ * The certificates themselves are not in the records: an older one counts until the next reading. Whoever removes all of
+ * it, the trust key too, makes a first start. Fingerprints in the configuration (`pinned`) hold against that.
  *
  * What was stored before the first record is taken over as it is.
  */
