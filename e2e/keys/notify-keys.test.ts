@@ -1,10 +1,10 @@
 import { mkdir, readFile, writeFile } from "node:fs/promises"
 import { join } from "node:path"
-import { bareJid, type Fingerprint, type KnownKey, systemClock } from "@aurochs/core"
+import { bareJid, type Certificate, cryptoRandom, type Fingerprint, type KnownKey, systemClock } from "@aurochs/core"
 import type { SecretKey } from "@aurochs/crypto"
 import { openpgpjs } from "@aurochs/crypto-openpgpjs"
-import { pepDirectory, pinned, prepareOwnKey } from "@aurochs/keys"
-import { type Incoming, open, openpgpBytesOf } from "@aurochs/message"
+import { pepDirectory, pinned, prepareOwnKey, trustElement } from "@aurochs/keys"
+import { type Incoming, open, openpgpBytesOf, seal } from "@aurochs/message"
 import { postgresStorage } from "@aurochs/storage-postgres"
 import { xmpp } from "@aurochs/xmpp"
 import * as pgp from "openpgp"
@@ -76,7 +76,7 @@ beforeAll(async () => {
   online().catch(() => {})
   await pepDirectory({ transport: client, provider }).publish((made[0] as (typeof made)[0]).small)
   listen(made.map(({ key }) => key)).catch(() => {})
-  const overrides = { key: { passphrase: "wherefore art thou" } }
+  const overrides = { key: { passphrase: "wherefore art thou" }, trust: { messages: true } }
   bot = await notifyBotOn(prosody, { folder, user: "bot", recipients: ["alice"], databaseUrl: postgres.url, overrides })
   expect((await bot.command("migrate")).code).toBe(0)
   await bot.start()
@@ -137,6 +137,21 @@ describe("the operator of aurochs-notify", { timeout: 180_000 }, () => {
     expect((await bot.command("contact", "trust", alice, second().info.fingerprint)).code).toBe(0)
     await alert("Approved")
     expect([await opens(first().key, sealed.at(-1)), await opens(second().key, sealed.at(-1))]).toEqual([true, true])
+  })
+
+  it("XEP-0450: with trust.messages the word of an approved key about its owner's other key counts", async () => {
+    const own: Certificate[] = []
+    for await (const found of pepDirectory({ transport: client, provider }).lookup({ owner: botJid })) {
+      if ("bytes" in found) own.push(await provider.inspect(found.bytes))
+    }
+    const word = { owner: alice, fingerprint: first().info.fingerprint, says: "trust" } as const
+    const at = { from: alice, to: botJid, toKeys: own, provider, now: new Date(), random: cryptoRandom() }
+    await client.send(await seal([trustElement([word])], { ...at, signWith: second().key }))
+    await bot.process().waitFor(/"msg":"a trust message was applied"/, 30_000)
+    const listed = json((await bot.command("contact", "list", alice, "--json")).stdout)
+    expect(listed).toContainEqual(
+      expect.objectContaining({ fingerprint: first().info.fingerprint, approval: "verified" }),
+    )
   })
 
   it("A21: rotated and revoked by commands while the service runs; the archive still opens, under which key it says", async () => {

@@ -56,6 +56,10 @@ const source = v.variant(
   "must be wkd, dns, hkp or vks",
 )
 
+const trust = v.strictObject({
+  messages: v.optional(v.boolean(), false),
+})
+
 const message = v.strictObject({
   maxBytes: v.optional(v.pipe(v.number(), v.integer(), v.minValue(500), v.maxValue(100_000)), 100_000),
 })
@@ -72,6 +76,7 @@ export const configSchema = v.strictObject({
   sources: v.optional(v.array(source), []),
   storage: v.optional(storage, {}),
   key: v.optional(key, {}),
+  trust: v.optional(trust, {}),
   message: v.optional(message, {}),
   log: v.optional(log, {}),
 })

@@ -29,6 +29,8 @@ export interface Config {
   readonly sources: readonly SourceConfig[]
   readonly storage: StorageConfig
   readonly key: { readonly create: boolean; readonly passphrase?: string | undefined }
+  /** Does the bot send and honour trust messages (XEP-0434, XEP-0450)? */
+  readonly trustMessages: boolean
   readonly maxMessageBytes: number
   readonly logLevel: ConfigFile["log"]["level"]
 }
@@ -85,6 +87,7 @@ export async function loadConfig(file: string, environment: Environment): Promis
     service: parsed.account.service,
     password,
     webhook: { host, port, token, maxBodyBytes },
+    trustMessages: parsed.trust.messages,
     maxMessageBytes: parsed.message.maxBytes,
     logLevel: parsed.log.level,
   }

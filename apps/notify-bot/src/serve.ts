@@ -54,6 +54,7 @@ export async function serve(config: Config, signal: AbortSignal): Promise<void> 
     passphrase: () => passphraseOf(config),
     sources,
     trust: trustFor(config),
+    trustMessages: config.trustMessages,
     log: adapt(log),
     keyNotice: (event) => keyNotice(config, event),
     dispose: false,

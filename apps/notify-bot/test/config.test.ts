@@ -89,6 +89,16 @@ describe("configuration", () => {
     await expect(elsewhere).rejects.toMatchObject({ code: "CONFIGURATION", details: { field: "sources.0.server" } })
   })
 
+  it("trust messages: not unless somebody switches them on", async () => {
+    expect((await loadConfig(await file("trust.yaml", minimal), {})).trustMessages).toBe(false)
+    const on = await loadConfig(await file("trust-on.yaml", `${minimal}trust: { messages: true }\n`), {})
+    expect(on.trustMessages).toBe(true)
+    expect((await refusal("trust-wrong.yaml", `${minimal}trust: { messages: sometimes }\n`)).field).toBe(
+      "trust.messages",
+    )
+    expect((await refusal("trust-unknown.yaml", `${minimal}trust: { policy: blind }\n`)).field).toBe("trust.policy")
+  })
+
   it("names an unknown field", async () => {
     expect(await refusal("unknown.yaml", `${minimal}webhok: {}\n`)).toEqual({
       field: "webhok",
