@@ -2,6 +2,7 @@ import type { Fingerprint } from "@aurochs/core"
 
 /** What became of one signature. The fingerprints are those of primary keys, also when a subkey signed. */
 export type SignatureVerdict =
+  /** An engine with `valid-only` verdicts may give the time of verifying as `signedAt`: nothing may be told apart by it. */
   | { readonly kind: "valid"; readonly certificate: Fingerprint; readonly signedAt: Date }
   /** The key was there and the arithmetic failed: somebody altered the text. */
   | { readonly kind: "invalid"; readonly certificate?: Fingerprint | undefined }

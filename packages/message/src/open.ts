@@ -130,7 +130,7 @@ async function openSealed(begun: Begun, delivery: Delivery, options: OpenOptions
   const [signer] = signers
   // The last row lets nothing pass that has no signer; without one there is nothing to tell.
   if (signer === undefined) return { ...base, ...reject("signature") }
-  const replayKey = await replayKeyOf(account, signer.fingerprint, signer.signedAt, opened.plaintext)
+  const replayKey = await replayKeyOf(account, signer.fingerprint, opened.plaintext)
   return secure(read, signer, begun, replayKey)
 }
 

@@ -39,7 +39,6 @@ export interface JudgedKeys {
 /** One valid signature, with what its key is worth. */
 export interface Signer {
   readonly fingerprint: Fingerprint
-  readonly signedAt: Date
   /** Has the key the User ID `xmpp:<sender>` (R17)? */
   readonly hasUserId: boolean
   readonly decision: TrustDecision
@@ -103,7 +102,7 @@ export function judgeSigners(
     const { certificate, signedAt } = verdict
     const judged = keys.senders.find(({ key }) => key.fingerprint === certificate)
     if (judged === undefined) continue
-    const signer = { fingerprint: certificate, signedAt, hasUserId: true, decision: judged.decision }
+    const signer = { fingerprint: certificate, hasUserId: true, decision: judged.decision }
     if (findUserId(judged.info, options.sender) !== undefined) signers.push(signer)
     else signers.push(hadUserId(judged, signedAt, options).then((hasUserId) => ({ ...signer, hasUserId })))
   }

@@ -53,13 +53,18 @@ export interface Forgery {
   readonly by?: readonly Person[]
   readonly date?: Date
   readonly hidden?: boolean
+  /** Over the bytes unless this says otherwise. */
+  readonly signature?: "text"
   readonly config?: Partial<pgp.Config>
 }
 
 export async function forge(forgery: Forgery): Promise<Uint8Array> {
   const { text, date = now, hidden = false } = forgery
   const binary = typeof text === "string" ? new TextEncoder().encode(text) : text
-  const message = await pgp.createMessage({ binary, date })
+  const message =
+    forgery.signature === "text" && typeof text === "string"
+      ? await pgp.createMessage({ text, date })
+      : await pgp.createMessage({ binary, date })
   const signingKeys = (forgery.by ?? []).map(({ key }) => key)
   const encryptionKeys = (forgery.for ?? []).map(({ key }) => key.toPublic())
   const merged = { ...config, ...forgery.config }
@@ -68,6 +73,25 @@ export async function forge(forgery: Forgery): Promise<Uint8Array> {
   }
   const options = { message, encryptionKeys, signingKeys, date, wildcard: hidden, config: merged }
   return (await pgp.encrypt({ ...options, format: "binary" })) as Uint8Array
+}
+
+/** The same signed text, encrypted again by somebody who can read it, who may change it on the way. */
+export async function reencrypted(
+  bytes: Uint8Array,
+  reader: Person,
+  change: (text: string) => string = (text) => text,
+): Promise<Uint8Array> {
+  const opened = await (await pgp.readMessage({ binaryMessage: bytes })).decrypt([reader.key])
+  // The list itself ends with the text until somebody verifies; the stream has what follows, too.
+  const { packets } = opened as unknown as { packets: pgp.AnyPacket[] & { stream: readonly pgp.AnyPacket[] } }
+  packets.push(...packets.stream.slice(packets.length))
+  const literal = packets.find((packet) => packet instanceof pgp.LiteralDataPacket) as unknown as {
+    getBytes(): Uint8Array
+    setBytes(bytes: Uint8Array, format: number): void
+  }
+  const changed = change(new TextDecoder().decode(literal.getBytes()))
+  literal.setBytes(new TextEncoder().encode(changed), pgp.enums.literal.utf8)
+  return (await opened.encrypt([reader.key.toPublic()])).write() as Uint8Array
 }
 
 /** The parts of a content element as text; each can be replaced. */
