@@ -205,6 +205,24 @@ for (const program of [sqop, gosop, pgpainless]) {
       expect(later.signatures).toEqual(undetermined)
     })
 
+    test("valid-only: of two signatures the one that is good is told, and that there is another is not", {
+      timeout: 60_000,
+    }, async () => {
+      const other = (await reader.generate({ userId: "xmpp:other@example.org" })).key
+      for (const forged of [false, true]) {
+        const message = await signedTwice(other, forged)
+        const signer = alice.certificate
+        const judge = async (sessionKeys: boolean) => {
+          const p = sop({ ...program, certificates: reader, sessionKeys })
+          return p.open(message, { decryptWith: [await bobAt(p)], verifyWith: [signer] })
+        }
+        const valid = { kind: "valid", certificate: signer.fingerprint }
+        // Of a forged one among two gosop 1.1 tells no session key.
+        if (!forged) expect((await judge(true)).signatures, "with session keys").toHaveLength(2)
+        expect((await judge(false)).signatures, "without").toMatchObject([valid])
+      }
+    })
+
     test("SEIPDv2, which it does not know: UNSUPPORTED", async () => {
       const p = sop({ ...program, certificates: reader })
       const call = p.open(await version2(), { decryptWith: [await bobAt(p)], verifyWith: [] })
@@ -230,6 +248,35 @@ for (const program of [sqop, gosop]) {
       expect(text((await p.open(message, { decryptWith: [key], verifyWith: [] })).plaintext)).toBe("old")
     },
   )
+}
+
+/** To bob: by alice, and by somebody else, whose signature may be one over another text. */
+async function signedTwice(other: SecretKey, forged: boolean): Promise<Uint8Array> {
+  const signed = async (signWith: SecretKey, plaintext: string) => {
+    const all = packets(await reader.sign(utf8(plaintext), { signWith }))
+    expect(all.map(({ tag }) => tag)).toEqual([4, 11, 2])
+    return all.map(({ body }) => body)
+  }
+  const [announced, literal, signature] = (await signed(alice, "hello")) as [Uint8Array, Uint8Array, Uint8Array]
+  const [before, , after] = await signed(other, forged ? "something else" : "hello")
+  // One more signature follows (RFC 9580 §5.4).
+  const outer = Uint8Array.from([...(before ?? []).slice(0, -1), 0])
+  const bodies = [
+    [4, outer],
+    [4, announced],
+    [11, literal],
+    [2, signature],
+    [2, after ?? outer],
+  ] as const
+  const binaryMessage = Buffer.concat(bodies.map(([tag, body]) => writePacket(tag, body)))
+  const message = await pgp.readMessage({ binaryMessage })
+  // The list itself ends with the text until somebody verifies; the stream has what follows, too.
+  const inside = message.packets as unknown as pgp.AnyPacket[] & { stream: readonly pgp.AnyPacket[] }
+  inside.push(...inside.stream.slice(inside.length))
+  const encryptionKeys = await pgp.readKey({ binaryKey: bob.certificate.bytes })
+  const sealed = await pgp.encrypt({ message, encryptionKeys, format: "binary" })
+  if (!(sealed instanceof Uint8Array)) throw new Error("a stream")
+  return sealed
 }
 
 async function exported(key: SecretKey): Promise<Uint8Array> {

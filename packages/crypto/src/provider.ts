@@ -30,7 +30,10 @@ export interface Generated {
 export interface CryptoProvider {
   /** Short and stable, e.g. `openpgpjs`. */
   readonly name: string
-  /** `valid-only`: reports good signatures and cannot tell an unknown key from a forgery. */
+  /**
+   * `valid-only`: reports good signatures; cannot tell an unknown key from a forgery, nor that there are more signatures
+   * beside the good ones.
+   */
   readonly verdicts: "full" | "valid-only"
   /**
    * Reads one certificate and checks its self-signatures.
