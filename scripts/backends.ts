@@ -12,16 +12,13 @@ const root = fileURLToPath(new URL("..", import.meta.url))
 process.env.AUROCHS_ALL_BACKENDS = "1"
 
 const findings = noFindings()
-const vitest = await startVitest(
-  ["test/conformance.test.ts", "test/newer.test.ts", "e2e/backends", "gnupg-newer"],
-  {
-    root,
-    run: true,
-    watch: false,
-    project: ["crypto-*", "e2e"],
-    reporters: ["default", collector(findings)],
-  },
-)
+const vitest = await startVitest(["test/conformance.test.ts", "test/newer.test.ts", "e2e/backends", "gnupg-newer"], {
+  root,
+  run: true,
+  watch: false,
+  project: ["crypto-*", "e2e"],
+  reporters: ["default", collector(findings)],
+})
 await vitest.close()
 
 const listed = spawnSync(process.execPath, [join(root, "apps/cli/dist/main.js"), "backends", "--json"], {
