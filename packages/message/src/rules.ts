@@ -78,10 +78,9 @@ export const openedRows: readonly Row<OpenedFacts>[] = [
     finding: reject("signature"),
   },
   {
-    rule: "A26: of several signatures each is valid and the sender's",
-    when: ({ opened, isSenders }) =>
-      opened.signatures.length > 1 &&
-      !opened.signatures.every((verdict) => verdict.kind === "valid" && isSenders(verdict.certificate)),
+    // Whoever could read it can leave out one of two keys' signatures: it would be another message (replay.ts).
+    rule: "A2, A26: of several signatures each is valid, and of the same key of the sender",
+    when: ({ opened, isSenders }) => opened.signatures.length > 1 && !isOfOneKey(opened.signatures, isSenders),
     finding: reject("signature"),
   },
   {
@@ -169,6 +168,12 @@ export function reject(check: Check, error?: AurochsError): Finding {
 
 function isContentElement({ name, namespace }: { readonly name: string; readonly namespace: string }): boolean {
   return namespace === namespaces.openpgp && (name === "signcrypt" || name === "sign" || name === "crypt")
+}
+
+function isOfOneKey(signatures: Opened["signatures"], isSenders: OpenedFacts["isSenders"]): boolean {
+  const keys = signatures.map((verdict) => (verdict.kind === "valid" ? verdict.certificate : undefined))
+  const [one] = keys
+  return one !== undefined && isSenders(one) && keys.every((key) => key === one)
 }
 
 function isUndetermined(verdict: Opened["signatures"][number]): boolean {

@@ -11,6 +11,7 @@ import {
   now,
   openpgpOf,
   type Person,
+  person,
   reencrypted,
   stanzaOf,
 } from "./support/forge.ts"
@@ -46,12 +47,25 @@ describe("A2: the key against replay", () => {
     const { alice, bob } = people
     const payload = `<payload>${bodyXml("one\ntwo")}</payload>`
     const bytes = await forge({ text: contentText({ payload }), for: [alice], by: [bob], signature: "text" })
-    const again = await reencrypted(bytes, alice, (text) => text.replaceAll("\r\n", "\n"))
+    const again = await reencrypted(bytes, alice, { text: (text) => text.replaceAll("\r\n", "\n") })
     const [first, second] = await Promise.all(
       [bytes, again].map(async (one) => expectSecure(await receive(people, stanzaOf([openpgpOf(one)])))),
     )
     expect([first?.body, second?.body]).toEqual(["one\ntwo", "one\ntwo"])
     expect(second?.replayKey).toBe(first?.replayKey)
+  })
+
+  it("A2: a text that two keys of the sender signed is refused, since one signature can be left out", async () => {
+    const { alice, bob } = people
+    const second = await person("bob")
+    const keysOf = [knownKey(bob, bob), knownKey(second, second)]
+    const bytes = await forge({ text: contentText(), for: [alice], by: [bob, second] })
+    const stripped = await reencrypted(bytes, alice, { by: second })
+    const kinds = [bytes, stripped].map(
+      async (one) => (await receive(people, stanzaOf([openpgpOf(one)]), { keysOf }))?.kind,
+    )
+    // What is left is a good message; it must not be the second time that its words are acted on.
+    expect(await Promise.all(kinds)).toEqual(["rejected", "secure"])
   })
 
   it("A2: is the same for the same text of the same signer, signed again", async () => {

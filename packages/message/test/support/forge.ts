@@ -75,23 +75,34 @@ export async function forge(forgery: Forgery): Promise<Uint8Array> {
   return (await pgp.encrypt({ ...options, format: "binary" })) as Uint8Array
 }
 
-/** The same signed text, encrypted again by somebody who can read it, who may change it on the way. */
-export async function reencrypted(
-  bytes: Uint8Array,
-  reader: Person,
-  change: (text: string) => string = (text) => text,
-): Promise<Uint8Array> {
-  const opened = await (await pgp.readMessage({ binaryMessage: bytes })).decrypt([reader.key])
-  // The list itself ends with the text until somebody verifies; the stream has what follows, too.
-  const { packets } = opened as unknown as { packets: pgp.AnyPacket[] & { stream: readonly pgp.AnyPacket[] } }
-  packets.push(...packets.stream.slice(packets.length))
-  const literal = packets.find((packet) => packet instanceof pgp.LiteralDataPacket) as unknown as {
-    getBytes(): Uint8Array
-    setBytes(bytes: Uint8Array, format: number): void
+/** What somebody who could read a message changes in it when encrypting it again. */
+export interface Changes {
+  readonly text?: (text: string) => string
+  /** Whose signature is the only one that is left. */
+  readonly by?: Person
+}
+
+/** The same signed text, encrypted again by somebody who could read it. */
+export async function reencrypted(bytes: Uint8Array, reader: Person, changes: Changes = {}): Promise<Uint8Array> {
+  const { packets: listed } = await (await pgp.readMessage({ binaryMessage: bytes })).decrypt([reader.key])
+  const packets = new pgp.PacketList<pgp.AnyPacket>()
+  // The list itself ends with the text until somebody verifies; the stream has all of it.
+  for (const packet of (listed as unknown as { stream: readonly pgp.AnyPacket[] }).stream) {
+    if (packet instanceof pgp.LiteralDataPacket) changeText(packet, changes.text)
+    const { issuerKeyID } = packet as { issuerKeyID?: pgp.KeyID }
+    if (changes.by !== undefined && issuerKeyID?.equals(changes.by.key.getKeyID()) === false) continue
+    // None follows (RFC 9580 §5.4).
+    if (changes.by !== undefined && packet instanceof pgp.OnePassSignaturePacket) Object.assign(packet, { flags: 1 })
+    packets.push(packet)
   }
-  const changed = change(new TextDecoder().decode(literal.getBytes()))
-  literal.setBytes(new TextEncoder().encode(changed), pgp.enums.literal.utf8)
-  return (await opened.encrypt([reader.key.toPublic()])).write() as Uint8Array
+  const message = new pgp.Message<Uint8Array>(packets)
+  return (await pgp.encrypt({ message, encryptionKeys: reader.key.toPublic(), format: "binary" })) as Uint8Array
+}
+
+function changeText(literal: pgp.LiteralDataPacket, change: Changes["text"] = (text) => text): void {
+  const own = literal as unknown as { getBytes(): Uint8Array; setBytes(bytes: Uint8Array, format: number): void }
+  const changed = change(new TextDecoder().decode(own.getBytes()))
+  own.setBytes(new TextEncoder().encode(changed), pgp.enums.literal.utf8)
 }
 
 /** The parts of a content element as text; each can be replaced. */
