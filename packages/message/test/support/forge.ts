@@ -61,10 +61,9 @@ export interface Forgery {
 export async function forge(forgery: Forgery): Promise<Uint8Array> {
   const { text, date = now, hidden = false } = forgery
   const binary = typeof text === "string" ? new TextEncoder().encode(text) : text
-  const message =
-    forgery.signature === "text" && typeof text === "string"
-      ? await pgp.createMessage({ text, date })
-      : await pgp.createMessage({ binary, date })
+  const isText = forgery.signature === "text" && typeof text === "string"
+  const made = isText ? await pgp.createMessage({ text, date }) : await pgp.createMessage({ binary, date })
+  const message = made as pgp.Message<Uint8Array>
   const signingKeys = (forgery.by ?? []).map(({ key }) => key)
   const encryptionKeys = (forgery.for ?? []).map(({ key }) => key.toPublic())
   const merged = { ...config, ...forgery.config }
