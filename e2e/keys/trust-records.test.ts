@@ -418,6 +418,24 @@ describe("the key of the records", () => {
     expect(Object.values(await decisions(open(storage)))).toEqual(["first-use", "first-use", "first-use"])
   })
 
+  test("a program that begins while another one is just done beginning finds what that has made", async () => {
+    const storage = memoryStorage()
+    let once = true
+    const state: Storage["state"] = {
+      ...storage.state,
+      async get(key, options) {
+        const found = await storage.state.get(key, options)
+        if (once && key === `trust/key/${juliet}`) {
+          once = false
+          await open(storage).put(seen(a, 0))
+        }
+        return found
+      },
+    }
+    await open({ ...storage, state }).put(seen(b, 0))
+    expect(Object.keys(await decisions(open(storage)))).toHaveLength(2)
+  })
+
   test("after a rotation it is sealed to the new key; also when the old one was revoked as compromised", async () => {
     const storage = memoryStorage()
     await open(storage).put(seen(a, 0, { approval: "verified" }))

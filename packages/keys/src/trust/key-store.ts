@@ -52,7 +52,8 @@ export interface AuthenticatedKeysOptions {
  *
  * Each record says what is right, not what is newest: whoever can put back one earlier value of it can lift a distrust.
  * The certificates themselves are not in the records: an older one counts until the next reading. Whoever removes all of
- * it, the trust key too, makes a first start. Fingerprints in the configuration (`pinned`) hold against that.
+ * it, the trust key too, makes a first start, and what the rows say then is taken over. A policy of `configuredKeys` alone
+ * trusts no other key for all that.
  *
  * What was stored before the first record is taken over as it is.
  */
@@ -138,16 +139,18 @@ async function trustKeyOf(o: AuthenticatedKeysOptions): Promise<MacKey> {
   const options = { ...o, own: await o.own({}), purpose: "trust" } as const
   const opened = await openSealedKey(options)
   if (opened !== undefined) return macKeyOf(opened)
-  if (await hasRecords(options)) throw lost("there are trust records, and their key is gone")
-  const made = await makeSealedKey(options)
+  const areThere = await hasRecords(options)
+  const made = areThere ? undefined : await makeSealedKey(options)
   if (made !== undefined) {
     const trustKey = await macKeyOf(made)
     await takeOver(o, { state: o.state, account: o.account, trustKey })
     return trustKey
   }
+  // Another program has made it just now, perhaps.
   const others = await openSealedKey(options)
-  if (others === undefined) throw lost("there is no usable own key that the trust records could be sealed to")
-  return macKeyOf(others)
+  if (others !== undefined) return macKeyOf(others)
+  if (areThere) throw lost("there are trust records, and their key is gone")
+  throw lost("there is no usable own key that the trust records could be sealed to")
 }
 
 /** What an earlier version, or a command without a key, has stored. */
