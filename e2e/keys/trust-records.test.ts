@@ -695,6 +695,8 @@ describe("XEP-0434, XEP-0450: trust messages", () => {
       }))
       const writtenAt = new Date(clock.now().getTime() + 1000 * (stranger + 1))
       await hearTrust(lies, { sender, signedBy: c.small.fingerprint, writtenAt }, o)
+      // Romeo's word, Juliet's, and the first one's, while there is room for all of his.
+      if (stranger === 0) expect(JSON.stringify(await store.readValue("messages")).split("says")).toHaveLength(23)
     }
     const kept = JSON.stringify(await store.readValue("messages"))
     expect(kept.match(/"says"/g)?.length).toBe(201)
