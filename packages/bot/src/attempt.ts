@@ -176,7 +176,7 @@ function failed(
     log.warn("message waits: the attempt took too long", about)
     return after("the attempt took too long", backoffMs(leased.attempts))
   }
-  if (isAurochsError(error, "ABORTED") && signal?.aborted === true) return after("the bot was stopped", 0)
+  if (isAurochsError(error, "ABORTED")) return after("the bot was stopped", 0)
   if (isAurochsError(error, "NETWORK")) {
     return { settlement: later(parts, `network: ${error.details.phase}`, 0), networkAway: true }
   }
