@@ -23,7 +23,7 @@ export const e2e: BenchModule = {
   title: "End to end",
   about:
     `${ABOUT}One way, as fast as they go, from the first call of \`sendAll\` until the last handler ran and the outbox ` +
-    "is empty. `bestPerSecond`: the best round. `…CpuUs`: processor time of each process, microseconds per message. `p50Ms`, `p95Ms`: from `send` to the " +
+    "is empty. `lowPerSecond`, `highPerSecond`: the interval of the median over the rounds. `…CpuUs`: processor time of each process, microseconds per message. `p50Ms`, `p95Ms`: from `send` to the " +
     `handler, at ${RHYTHM} messages/s in an even rhythm.`,
   nMeans: "messages in a round",
   opsMean: "messages",
@@ -106,6 +106,7 @@ async function measured(context: BenchContext, ways: ReadonlyMap<string, Way>): 
     const latenciesMs = await way.send(context.quick ? RHYTHM : 10 * RHYTHM, RHYTHM)
     const yardstick = sides[0]?.speeds ?? speeds
     const ratios = speeds.map((speed, i) => speed / (yardstick[i] ?? Number.NaN))
+    const speed = medianInterval(speeds)
     const perMessage = (name: keyof Usage) => (usedMs[name] * 1000) / (count * context.rounds)
     rows.push({
       bench: "e2e",
@@ -116,9 +117,12 @@ async function measured(context: BenchContext, ways: ReadonlyMap<string, Way>): 
       ratio: median(ratios),
       ...medianInterval(ratios),
       rounds: speeds.length,
-      ...(side === "openssl" && { targets: { opsPerSecond: { atLeast: 1_000 }, p95Ms: { atMost: 50 } } }),
+      ...(side === "openssl" && {
+        targets: { opsPerSecond: { atLeast: 1_000, high: speed.high }, p95Ms: { atMost: 50 } },
+      }),
       also: {
-        bestPerSecond: Math.max(...speeds),
+        lowPerSecond: speed.low,
+        highPerSecond: speed.high,
         p50Ms: median(latenciesMs),
         p95Ms: quantile(latenciesMs, 0.95),
         senderCpuUs: perMessage("sender"),

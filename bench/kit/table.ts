@@ -26,8 +26,10 @@ export function targetTexts({ targets = {}, also = {}, opsPerSecond }: Row): rea
   return Object.entries(targets).map(([name, target]) => {
     const value = name === "opsPerSecond" ? opsPerSecond : (also[name] ?? Number.NaN)
     const isReached = "atLeast" in target ? value >= target.atLeast : value <= target.atMost
+    const isNear = "atLeast" in target && target.high !== undefined && target.high >= target.atLeast
     const wanted = "atLeast" in target ? `≥ ${target.atLeast}` : `≤ ${target.atMost}`
-    return `${name === "opsPerSecond" ? "per second" : name} ${wanted} ${isReached ? "reached" : "missed"}`
+    const became = isReached ? "reached" : isNear ? "within the interval" : "missed"
+    return `${name === "opsPerSecond" ? "per second" : name} ${wanted} ${became}`
   })
 }
 

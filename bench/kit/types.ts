@@ -28,8 +28,11 @@ export interface Row {
   readonly also?: Readonly<Record<string, number>> | undefined
 }
 
-/** A bound on one number: reached if the number lies within. */
-export type Target = { readonly atLeast: number } | { readonly atMost: number }
+/**
+ * A bound on one number: reached if the number lies within. Of a median over rounds `high` is the upper end of its
+ * interval, which counts as it does for a ratio.
+ */
+export type Target = { readonly atLeast: number; readonly high?: number } | { readonly atMost: number }
 
 /** One bench. */
 export interface BenchModule {

@@ -63,6 +63,9 @@ test("a bound on a number holds or does not; one that was not measured does not"
     "p95Ms ≤ 50 reached",
     "heapBytes ≤ 5 missed",
   ])
+  const texts = (high: number) =>
+    targetTexts(row({ opsPerSecond: 990, targets: { opsPerSecond: { atLeast: 1_000, high } } }))
+  expect([texts(1_001), texts(999)]).toEqual([["per second ≥ 1000 within the interval"], ["per second ≥ 1000 missed"]])
 })
 
 describe("paired rounds", () => {

@@ -1,5 +1,12 @@
 import { UsageError } from "@aurochs/cli-kit"
-import { type Fingerprint, fingerprint, formatFingerprint, isAurochsError, systemClock } from "@aurochs/core"
+import {
+  cryptoRandom,
+  type Fingerprint,
+  fingerprint,
+  formatFingerprint,
+  isAurochsError,
+  systemClock,
+} from "@aurochs/core"
 import { openpgpjs } from "@aurochs/crypto-openpgpjs"
 import {
   type KeyStatus,
@@ -12,6 +19,7 @@ import {
   revokeKey,
   revokeWithCertificate,
   rotateKey,
+  sealAgain,
 } from "@aurochs/keys"
 import { xmpp } from "@aurochs/xmpp"
 import type { Argv } from "yargs"
@@ -100,10 +108,12 @@ async function connected(options: ConfigOptions, work: (life: LifeOptions) => Pr
   const passphrase = () => passphraseOf(config)
   const life = { account: config.jid, provider, secrets, state, audit, clock, directory, alsoTo, passphrase }
   const [data, text] = await work(life)
-  // The trust records are sealed to the key that is in use from now on; of a lost key nothing is here to do so.
+  // What is sealed to the own key is sealed to the one that is in use from now on; of a lost key nothing is here to do so.
   if ((await secrets.load(config.jid)).length > 0) {
-    const { contacts } = await openOwnWorld(config, stores.storage)
-    for await (const _ of contacts.keysOf(config.jid)) break
+    // The keys are those of its engine.
+    const { keys: all, current, provider: engine } = await openOwnWorld(config, stores.storage)
+    const own = { current, all }
+    await sealAgain({ account: config.jid, state, provider: engine, own, clock, random: cryptoRandom() })
   }
   await output.line(options.json ? JSON.stringify(data) : text)
 }
