@@ -51,9 +51,13 @@ async function sessionKeyOf(
     })
     // Whatever became of the text: if this is its key, the certificate reader finds out what is wrong with it.
     const told = await folder.read("session-key", MAX_SESSION_KEY_BYTES)
-    if (told !== undefined) return sessionKeyFrom(context, told)
+    const sessionKey = told && sessionKeyFrom(told)
+    if (sessionKey !== undefined) return sessionKey
+    // Ended for what it wrote, perhaps in the middle of writing the key.
+    const isCut = !ended.ok && ended.tooMuch
+    if (told !== undefined && !isCut) throw backend(program.name, "it wrote no session key")
     if (ended.ok) throw noSessionKey(context)
-    if (ended.tooMuch) throw badMessage("it exceeds maxPlaintextBytes", "maxPlaintextBytes")
+    if (isCut) throw badMessage("it exceeds maxPlaintextBytes", "maxPlaintextBytes")
     if (ended.exitCode === exit.cannotDecrypt || ended.exitCode === exit.badData) return undefined
     if (ended.exitCode === exit.unsupportedAlgorithm) throw exited(program.name, "decrypt", ended.exitCode)
     if (context.learned.tellsSessionKeys) return undefined
@@ -64,12 +68,12 @@ async function sessionKeyOf(
   })
 }
 
-/** @throws {AurochsError} `BACKEND` if it is none */
-function sessionKeyFrom(context: Context, told: Uint8Array): SessionKey {
+/** @returns undefined if it is none */
+function sessionKeyFrom(told: Uint8Array): SessionKey | undefined {
   const [, algorithm, hex] =
     /^(\d{1,3}):((?:[0-9A-Fa-f]{2}){1,32})\s*$/.exec(Buffer.from(told).toString("latin1")) ?? []
   told.fill(0)
-  if (algorithm === undefined || hex === undefined) throw backend(context.program.name, "it wrote no session key")
+  if (algorithm === undefined || hex === undefined) return undefined
   return { algorithm: Number(algorithm), bytes: new Uint8Array(Buffer.from(hex, "hex")) }
 }
 

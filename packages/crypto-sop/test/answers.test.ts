@@ -33,6 +33,17 @@ async function sealing(orders: Orders, recipients: readonly Certificate[] = [ali
   return p.signcrypt(utf8("x"), { recipients, signWith: first(await p.importSecret(alicesKey)) })
 }
 
+test("A16: a program that is ended for what it prints, while it writes the session key: the bound, not its fault", async () => {
+  for (const cut of ["", "9:"]) {
+    const told = { write: { "--session-key-out": cut }, endless: true }
+    await expect(opening({ told, decrypt: told })).rejects.toMatchObject({
+      code: "BAD_DATA",
+      details: { what: "message", limit: "maxPlaintextBytes" },
+    })
+  }
+  await expect(opening({ told: { write: { "--session-key-out": "9:" } } })).rejects.toMatchObject({ code: "BACKEND" })
+})
+
 describe("exit codes", () => {
   test.each([
     [13, "UNSUPPORTED", {}],
