@@ -1,8 +1,7 @@
-import { AurochsError, type BareJid, type CallOptions, isAurochsError } from "@aurochs/core"
+import { AurochsError, type BareJid, type CallOptions, isAurochsError, orAborted } from "@aurochs/core"
 import { type Refreshed, refreshKeys } from "@aurochs/keys"
 import { askedUnder } from "./asked-under.ts"
 import type { Elsewhere } from "./elsewhere.ts"
-import { orAborted } from "./or-aborted.ts"
 import type { Parts } from "./parts.ts"
 import { isOverdue, limited } from "./time-limit.ts"
 

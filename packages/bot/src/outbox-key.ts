@@ -1,8 +1,7 @@
-import type { BareJid, CallOptions, Clock, Random } from "@aurochs/core"
+import { type BareJid, type CallOptions, type Clock, orAborted, type Random } from "@aurochs/core"
 import type { CryptoProvider } from "@aurochs/crypto"
 import { type OwnHandles, sealedKey } from "@aurochs/keys"
 import type { StateStore } from "@aurochs/storage"
-import { orAborted } from "./or-aborted.ts"
 
 /** What the outbox key needs. */
 export interface OutboxKeyOptions {

@@ -19,3 +19,23 @@ export function throwIfAborted(options: CallOptions | undefined): void {
 export function aborted(signal?: AbortSignal): AurochsError<"ABORTED"> {
   return new AurochsError("ABORTED", "the call was aborted", undefined, { cause: signal?.reason })
 }
+
+/**
+ * Waits for work that goes on in any case, e.g. because others wait for it as well: the signal ends only this wait.
+ *
+ * @param work if nobody waits for it any more, its failure is nobody's
+ * @throws {AurochsError} `ABORTED`, and what the work throws
+ */
+export async function orAborted<T>(work: Promise<T>, options: CallOptions | undefined): Promise<T> {
+  const signal = options?.signal
+  if (signal === undefined) return await work
+  const { promise, reject } = Promise.withResolvers<never>()
+  const onAbort = () => reject(aborted(signal))
+  if (signal.aborted) onAbort()
+  signal.addEventListener("abort", onAbort, { once: true })
+  try {
+    return await Promise.race([work, promise])
+  } finally {
+    signal.removeEventListener("abort", onAbort)
+  }
+}

@@ -1,5 +1,5 @@
 export type { BareJid, Brand, Fingerprint, FullJid } from "./brands.ts"
-export { aborted, type CallOptions, throwIfAborted } from "./call.ts"
+export { aborted, type CallOptions, orAborted, throwIfAborted } from "./call.ts"
 export { digestOf } from "./digest.ts"
 export { childElement, childElements, element, textOf, type XmlElement } from "./element.ts"
 export {

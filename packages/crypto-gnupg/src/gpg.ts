@@ -1,4 +1,4 @@
-import { aborted, type CallOptions, throwIfAborted } from "@aurochs/core"
+import { type CallOptions, orAborted } from "@aurochs/core"
 import type { Agent } from "./agent.ts"
 import { configuration } from "./errors.ts"
 import type { Leftovers } from "./leftovers.ts"
@@ -85,21 +85,6 @@ export function gpgOn(tools: Tools, home: string, agent: Agent, lanes: Slots, ti
       })
       return { exitCode, output, status: statusLines(status) }
     })
-}
-
-/** Others may wait for the same work: it goes on when one of them is aborted. */
-async function orAborted(work: Promise<void>, { signal }: CallOptions): Promise<void> {
-  throwIfAborted({ signal })
-  let onAbort = () => {}
-  const abort = new Promise<never>((_, reject) => {
-    onAbort = () => reject(aborted(signal))
-    signal?.addEventListener("abort", onAbort, { once: true })
-  })
-  try {
-    await Promise.race([work, abort])
-  } finally {
-    signal?.removeEventListener("abort", onAbort)
-  }
 }
 
 function optional(tools: Tools, task: Task): string[] {

@@ -1,8 +1,7 @@
 import {
-  aborted,
-  type CallOptions,
   element,
   type FullJid,
+  orAborted,
   type PepEvent,
   parseJid,
   randomInteger,
@@ -150,7 +149,7 @@ export function sessionsOf(parts: Parts): Sessions {
   const readArchive = async (begun: Promise<void> | undefined, options: { readonly signal: AbortSignal }) => {
     await begun
     // Without anybody who takes messages, those in the archive stay there.
-    await abortable(inbox.consumed, options)
+    await orAborted(inbox.consumed, options)
     delivered = 0
     // Where the archive ended could not be asked: what came since this session began may be missing.
     if (ledger.position() === undefined) ledger.begin({ at: startedAt })
@@ -238,21 +237,5 @@ function bareOf(from: string): string | undefined {
     return local === undefined ? domain : `${local}@${domain}`
   } catch {
     return undefined
-  }
-}
-
-/** What a caller gives up waiting for; the work itself goes on. */
-export async function abortable<T>(work: Promise<T>, options: CallOptions | undefined): Promise<T> {
-  const signal = options?.signal
-  if (signal === undefined) return await work
-  work.catch(() => {})
-  const { promise, reject } = Promise.withResolvers<never>()
-  const onAbort = () => reject(aborted(signal))
-  if (signal.aborted) onAbort()
-  signal.addEventListener("abort", onAbort, { once: true })
-  try {
-    return await Promise.race([work, promise])
-  } finally {
-    signal.removeEventListener("abort", onAbort)
   }
 }

@@ -2,6 +2,7 @@ import {
   type AnyAurochsError,
   type CallOptions,
   type FullJid,
+  orAborted,
   type PepEvent,
   type Session,
   type Transport,
@@ -19,7 +20,7 @@ import { archiveLedger } from "./ledger.ts"
 import { settingsOf, type XmppOptions } from "./options.ts"
 import { outboundOf } from "./outbound.ts"
 import { type AsyncQueue, asyncQueue } from "./queue.ts"
-import { abortable, backoff, sessionsOf } from "./session.ts"
+import { backoff, sessionsOf } from "./session.ts"
 import { streamManagement } from "./stream-management.ts"
 
 const REQUEST_TIMEOUT_MS = 30_000
@@ -139,7 +140,7 @@ export function xmpp(options: XmppOptions): Transport {
       throwIfAborted(callOptions)
       if (ending !== undefined) throw ending.error
       if (link !== undefined) return
-      await abortable(new Promise<void>((resolve) => waiting.push(resolve)), callOptions)
+      await orAborted(new Promise<void>((resolve) => waiting.push(resolve)), callOptions)
     }
   }
 
@@ -157,7 +158,7 @@ export function xmpp(options: XmppOptions): Transport {
       resolve()
     }
     try {
-      await abortable(before, callOptions)
+      await orAborted(before, callOptions)
       await online(callOptions)
       return over
     } catch (error) {
@@ -193,7 +194,7 @@ export function xmpp(options: XmppOptions): Transport {
     async send(stanza, callOptions) {
       throwIfAborted(callOptions)
       const written = link !== undefined && inLine === 0 ? undefined : await turn(callOptions)
-      await abortable(write(stanza, written), callOptions)
+      await orAborted(write(stanza, written), callOptions)
     },
     async request(request, callOptions) {
       const timeoutMs = callOptions?.timeoutMs ?? REQUEST_TIMEOUT_MS

@@ -1,5 +1,4 @@
-import { type CallOptions, throwIfAborted } from "@aurochs/core"
-import { orAborted } from "../or-aborted.ts"
+import { type CallOptions, orAborted, throwIfAborted } from "@aurochs/core"
 
 /** A question that is under way. */
 export interface Flight<T> {
@@ -35,7 +34,7 @@ export function flights<T>(): (key: string, ask: (signal: AbortSignal) => Promis
         throwIfAborted(options)
         flight.waiting++
         try {
-          return await orAborted(flight.answer, options.signal)
+          return await orAborted(flight.answer, options)
         } finally {
           flight.waiting--
           if (flight.waiting === 0) {

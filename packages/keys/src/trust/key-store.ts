@@ -5,6 +5,7 @@ import {
   type Clock,
   type Fingerprint,
   type KnownKey,
+  orAborted,
   type Random,
 } from "@aurochs/core"
 import type { CryptoProvider } from "@aurochs/crypto"
@@ -12,7 +13,6 @@ import type { KeyStore, StateStore } from "@aurochs/storage"
 import { collect } from "../collect.ts"
 import { isCounted } from "../first-seen.ts"
 import { GONE } from "../gone.ts"
-import { orAborted } from "../or-aborted.ts"
 import { makeSealedKey, type OwnHandles, openSealedKey } from "../sealed-key.ts"
 import { type AuthenticatedKeys, notKnown } from "./authenticated.ts"
 import {
@@ -69,7 +69,7 @@ export function authenticatedKeys(o: AuthenticatedKeysOptions): AuthenticatedKey
     return made
   }
   const place = async (options: CallOptions | undefined): Promise<RecordPlace> => {
-    const trustKey = await orAborted(opening ?? open(), options?.signal)
+    const trustKey = await orAborted(opening ?? open(), options)
     return { state: o.state, account: o.account, trustKey, signal: options?.signal }
   }
 
@@ -127,7 +127,7 @@ export function authenticatedKeys(o: AuthenticatedKeysOptions): AuthenticatedKey
     },
     async ownKeyChanged(options) {
       if (opening === undefined) return
-      await orAborted(open(), options?.signal)
+      await orAborted(open(), options)
     },
     readValue: async (name, options) => readSigned(await place(options), name),
     changeValue: async (name, change, options) => changeSigned(await place(options), name, change),
