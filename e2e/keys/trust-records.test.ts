@@ -29,6 +29,7 @@ import {
   tofu,
   trustElement,
   trustMessagesFor,
+  verifiedOnly,
 } from "@aurochs/keys"
 import { type AuditLog, memoryStorage, type Storage } from "@aurochs/storage"
 import { describe, expect, test } from "vitest"
@@ -402,12 +403,46 @@ describe("the first list", () => {
 })
 
 describe("the key of the records", () => {
-  test("what was stored before there were records is taken over once", async () => {
+  test("A5: of what was stored before there were records, only that a key is distrusted is taken over", async () => {
     const storage = memoryStorage()
     await storage.keys.put(seen(a, 0, { approval: "verified" }))
-    expect(await decisions(open(storage))).toEqual({ [a.small.fingerprint]: "verified" })
-    await storage.keys.put(seen(b, 0, { approval: "verified" }))
-    expect((await decisions(open(storage)))[b.small.fingerprint]).toBe("quarantined")
+    await storage.keys.put(seen(b, 0, { approval: "distrusted" }))
+    await storage.keys.put(seen(c, 0))
+    const unbound = { binds: "nothing", approval: "none", announced: false }
+    expect(await collect(open(storage).keysOf(romeo))).toMatchObject([
+      { fingerprint: a.small.fingerprint, ...unbound },
+      { fingerprint: b.small.fingerprint, binds: "nothing", approval: "distrusted" },
+      { fingerprint: c.small.fingerprint, ...unbound },
+    ])
+    await refreshKeys({ ...reading(storage, open(storage)), directory: announcing([a.small, b.small]) })
+    expect(await decisions(open(storage))).toEqual({
+      [a.small.fingerprint]: "first-use",
+      [b.small.fingerprint]: "distrusted",
+      [c.small.fingerprint]: "quarantined",
+    })
+  })
+
+  test("A5: whoever removes every record, the key of the records too, has no key approved by that", async () => {
+    const storage = memoryStorage()
+    const store = open(storage)
+    await refreshKeys({ ...reading(storage, store), directory: announcing([a.small]) })
+    for (const name of [`trust/key/${juliet}`, `trust/owners/${juliet}`, `trust/keys/${juliet}/${romeo}`]) {
+      expect(await storage.state.get(name)).toBeDefined()
+      await storage.state.delete(name)
+    }
+    await storage.state.delete(`trust/list/${romeo}/${juliet}`)
+    await storage.keys.put(seen(c, -9, { approval: "verified" }))
+    const known = await collect(open(storage).keysOf(romeo))
+    expect(known.map(({ approval, binds }) => ({ approval, binds }))).toEqual([
+      { approval: "none", binds: "nothing" },
+      { approval: "none", binds: "nothing" },
+    ])
+    const trust = verifiedOnly()
+    const judged = await judgeKeys({ owner: romeo, known, provider, trust, now: clock.now() })
+    expect(judged.map(({ decision }) => decision.use)).not.toContain("encrypt+verify")
+    expect(await lastReadAt({ keys: open(storage), state: storage.state, account: juliet, owner: romeo })).toBe(
+      undefined,
+    )
   })
 
   test("two programs that begin at the same time agree on one", async () => {

@@ -1,5 +1,6 @@
 import { UsageError } from "@aurochs/cli-kit"
 import {
+  AurochsError,
   type BareJid,
   type Fingerprint,
   formatFingerprint,
@@ -68,6 +69,7 @@ async function say(
   await using opened = await openWorld(options)
   const account = await accountFor(options, opened.storage)
   const world = await trusting(opened, account, options)
+  if (world.keys === undefined && keys.some((key) => key.approval === "verified")) throw nothingVouches(account)
   const { storage, clock } = world
   const known = await Array.fromAsync(storage.keys.keysOf(owner))
   for (const { fingerprint } of keys) {
@@ -89,6 +91,12 @@ async function say(
     return { owner, fingerprint, says: said === "distrusted" ? "distrust" : "trust" }
   })
   await tellTrust(world, account, words, options)
+}
+
+/** Anybody could have written it, so it would not be believed later. */
+function nothingVouches(account: BareJid): AurochsError<"NO_USABLE_KEY"> {
+  const text = `${account} has no key here that could authenticate what you say of others' keys: aurochs key generate --jid ${account} makes one, aurochs key import FILE --jid ${account} brings one`
+  return new AurochsError("NO_USABLE_KEY", text, { owner: account, leftOut: [] })
 }
 
 /** An address with a fingerprint, or a URI that has both; whoever gives a URI here has confirmed it (XEP-0434 §8.1.1). */

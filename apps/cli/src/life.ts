@@ -23,7 +23,7 @@ export async function lifeOf(
 
 /**
  * The same world with trust records that nobody else can write. An account without a key has nothing that they could be
- * sealed to: what is stored then is taken over when it has one.
+ * sealed to: it has no `keys`, and of what is stored then only that a key is distrusted counts when it has one.
  */
 export async function trusting(
   world: World,

@@ -3,13 +3,14 @@ import { mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promise
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
-import { bareJid } from "@aurochs/core"
+import { bareJid, cryptoRandom, systemClock } from "@aurochs/core"
 import { openpgpjs } from "@aurochs/crypto-openpgpjs"
+import { authenticatedKeys } from "@aurochs/keys"
 import { fileStorage } from "@aurochs/storage"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 
 const PROGRAM = fileURLToPath(new URL("../dist/main.js", import.meta.url))
-const ME = "me@ox.test"
+const ME = bareJid("me@ox.test")
 const YOU = bareJid("you@ox.test")
 const PASSPHRASE = "correct horse battery"
 const provider = openpgpjs()
@@ -31,12 +32,25 @@ const json = (text: string) =>
     .split("\n")
     .map((line) => JSON.parse(line) as Record<string, unknown>)
 
+/** A contact's key, as a reading of the list leaves it. */
 async function known(home: string) {
   const { key } = await provider.generate({ userId: `xmpp:${YOU}` }, { now: new Date(Date.now() - 1_000) })
   const { fingerprint, bytes } = key.certificate
   await using storage = await fileStorage(join(folder, home))
+  const [secret] = await storage.secrets.load(ME)
+  const [current] = secret === undefined ? [] : await provider.importSecret(secret)
+  const own = { current, all: current === undefined ? [] : [current] }
+  const account = ME
+  const { keys: rows, state } = storage
+  const keys =
+    current === undefined
+      ? rows
+      : authenticatedKeys({
+          ...{ account, keys: rows, state, provider, clock: systemClock(), random: cryptoRandom() },
+          own: () => own,
+        })
   const base = { owner: YOU, fingerprint, bytes, firstSeen: new Date(), source: "pep", announced: true } as const
-  await storage.keys.put({ ...base, binds: "account", approval: "none" })
+  await keys.put({ ...base, binds: "account", approval: "none" })
   return fingerprint
 }
 
@@ -118,8 +132,21 @@ describe("R54: saying that a key was compared", { timeout: 120_000 }, () => {
   let print: string
   const list = () => json(cli(home, ["contact", "list", YOU, "--json"]).stdout)[0]
   beforeAll(async () => {
-    print = await known(home)
     expect(cli(home, ["key", "generate", "--jid", ME, "--no-passphrase"]).status).toBe(0)
+    print = await known(home)
+  })
+
+  it("A5: without an own key nothing could authenticate it: only that a key is distrusted is written down", async () => {
+    const keyless = "keyless"
+    const theirs = await known(keyless)
+    const say = (...args: string[]) => cli(keyless, ["contact", ...args, YOU, theirs, "--account", ME])
+    const refused = say("trust")
+    expect([refused.status, refused.stdout]).toEqual([4, ""])
+    expect(refused.stderr).toContain(`aurochs key generate --jid ${ME}`)
+    expect(say("distrust").status).toBe(0)
+    expect(cli(keyless, ["key", "generate", "--jid", ME, "--no-passphrase"]).status).toBe(0)
+    expect(json(cli(keyless, ["contact", "list", YOU, "--json"]).stdout)).toMatchObject([{ approval: "distrusted" }])
+    expect(say("trust").status).toBe(0)
   })
 
   it("by fingerprint in groups, by either kind of URI, and back again", () => {

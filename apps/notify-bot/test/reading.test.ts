@@ -4,6 +4,7 @@ import { openpgpjs } from "@aurochs/crypto-openpgpjs"
 import { openpgpBytesOf, seal, textBody } from "@aurochs/message"
 import { type ArchiveEntry, type EntryVerdict, memoryStorage } from "@aurochs/storage"
 import { describe, expect, it } from "vitest"
+import { openOwnWorld } from "../src/own-keys.ts"
 import { archiveReader } from "../src/reading.ts"
 
 const [bot, alice] = [bareJid("bot@example.org"), bareJid("alice@example.org")]
@@ -22,7 +23,9 @@ describe("the archive's reader", () => {
     const storage = memoryStorage()
     const [own, hers] = [await key(`xmpp:${bot}`), await key(`xmpp:${alice}`)]
     await storage.secrets.save(bot, await secrets.export(own, { passphrase: "none" }))
-    await storage.keys.put({
+    const config = { jid: bot, storage: { folder: "." }, key: { create: false }, recipients: [], sources: [] }
+    const { contacts } = await openOwnWorld(config, storage)
+    await contacts.put({
       ...hers.certificate,
       owner: alice,
       firstSeen: now,
@@ -40,7 +43,6 @@ describe("the archive's reader", () => {
       now,
       random: cryptoRandom(),
     })
-    const config = { jid: bot, storage: { folder: "." }, key: { create: false }, recipients: [], sources: [] }
     const reader = await archiveReader(config, storage)
     const read = async (verdict: EntryVerdict) => {
       const carried = { ...stanza, attributes: { ...stanza.attributes, from: `${alice}/phone` } }
@@ -81,9 +83,10 @@ describe("the archive's reader", () => {
     for (const key of [own, young, old])
       await storage.secrets.save(bot, await secrets.export(key, { passphrase: "none" }))
     const base = { owner: alice, firstSeen: then, source: "pep", announced: true } as const
-    await storage.keys.put({ ...hers.certificate, ...base, binds: "account", approval: "none" })
-
     const config = { jid: bot, storage: { folder: "." }, key: { create: false }, recipients: [], sources: [] }
+    const { contacts } = await openOwnWorld(config, storage)
+    await contacts.put({ ...hers.certificate, ...base, binds: "account", approval: "none" })
+
     const reader = await archiveReader(config, storage)
     const entry = { account: bot, peer: alice, direction: "in", stanza, via: "live", storedAt: then } as const
     const openpgp = openpgpBytesOf(stanza)

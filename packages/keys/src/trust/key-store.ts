@@ -52,10 +52,11 @@ export interface AuthenticatedKeysOptions {
  *
  * Each record says what is right, not what is newest: whoever can put back one earlier value of it can lift a distrust.
  * The certificates themselves are not in the records: an older one counts until the next reading. Whoever removes all of
- * it, the trust key too, makes a first start, and what the rows say then is taken over. A policy of `configuredKeys` alone
- * trusts no other key for all that.
+ * it, the trust key too, makes a first start: nothing is verified then, and nothing binds a key before its owner's list is
+ * read again. A policy of `configuredKeys` alone trusts no other key for all that.
  *
- * What was stored before the first record is taken over as it is.
+ * Of what was stored before the first record, that a key is distrusted is taken over, and nothing else: anybody may have
+ * written it.
  */
 export function authenticatedKeys(o: AuthenticatedKeysOptions): AuthenticatedKeys {
   let opening: Promise<MacKey> | undefined
@@ -153,13 +154,18 @@ async function trustKeyOf(o: AuthenticatedKeysOptions): Promise<MacKey> {
   throw lost("there is no usable own key that the trust records could be sealed to")
 }
 
-/** What an earlier version, or a command without a key, has stored. */
+/**
+ * What was decided before there was a key that it could be authenticated with. Nobody knows who wrote those rows, so only
+ * what makes a key useless is believed.
+ */
 async function takeOver(o: AuthenticatedKeysOptions, place: RecordPlace): Promise<void> {
   const call = { signal: place.signal }
   for await (const owner of o.keys.owners(call)) {
     const keys = await collect(o.keys.keysOf(owner, call))
+    const refused = keys.filter((key) => key.approval === "distrusted")
+    if (refused.length === 0) continue
     await changeRecords(place, owner, (records) => ({
-      ...Object.fromEntries(keys.map((key) => [key.fingerprint, recordOf(key)])),
+      ...Object.fromEntries(refused.map((key) => [key.fingerprint, recordOf({ ...key, binds: "nothing" })])),
       ...records,
     }))
   }
