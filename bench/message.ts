@@ -78,15 +78,17 @@ function opening({ provider, bobKey, known }: Cast, stanza: XmlElement): () => P
 async function* measured(context: BenchContext, bench: string, sidesOf: SidesOf): AsyncIterable<Row> {
   const people = await makePeople()
   for (const n of context.quick ? [CONTENT_BYTES] : [CONTENT_BYTES, 4_096, 65_536]) {
-    const sides: Side[] = []
-    const pairs: Pair[] = []
+    const text = "x".repeat(n - AROUND_TEXT_BYTES)
     for (const { name, goal, make } of provided) {
-      const text = "x".repeat(n - AROUND_TEXT_BYTES)
+      // Each engine in rounds of its own: what another one leaves behind, in the heap and on the other core, is nobody's here.
       const { bare, message } = await sidesOf(await cast(make(), people), text, n)
-      sides.push({ side: name, once: bare }, { side: `message+${name}`, once: message })
-      pairs.push({ side: `message+${name}`, ratioTo: name, ...(n === CONTENT_BYTES ? { goal } : {}) })
+      const sides: Side[] = [
+        { side: name, once: bare },
+        { side: `message+${name}`, once: message },
+      ]
+      const pairs: Pair[] = [{ side: `message+${name}`, ratioTo: name, ...(n === CONTENT_BYTES ? { goal } : {}) }]
+      yield* await paired(context, { bench, n, sides, pairs })
     }
-    yield* await paired(context, { bench, n, sides, pairs })
   }
 }
 

@@ -136,6 +136,42 @@ describe("aurochs backends", () => {
     expect(absent.stderr).not.toMatch(/^ {4}at /m)
   })
 
+  it("a program that tells no session keys is said to be one, where it is listed and where it is used", async ({
+    skip,
+  }) => {
+    const real = reasons["sop:sqop"] === undefined ? await programOr("sqop", "sqop") : { missing: reasons["sop:sqop"] }
+    if (real.missing !== undefined) return skip(real.missing)
+    const front = join(home, "silent")
+    await mkdir(front)
+    // 37: an option that is not supported.
+    const refuse = 'case "$*" in *session-key-out*) exit 37;; esac'
+    await writeFile(join(front, "sqop"), `#!/bin/sh\n${refuse}\nexec '${real.path}' "$@"\n`, { mode: 0o755 })
+    const env = {
+      ...process.env,
+      ...real.env,
+      PATH: [front, real.env.PATH ?? process.env.PATH].join(delimiter),
+      AUROCHS_HOME: join(home, "home"),
+      AUROCHS_PASSPHRASE: "",
+    }
+    const told = expect.stringContaining("tells no session keys")
+    const listed = await run(process.execPath, [PROGRAM, "backends"], { env })
+    expect([listed.code, listed.stdout]).toEqual([0, told])
+    const cert = (user: string) => ["--cert", join(CAPTURES, "keys", `${user}.pub.gpg`)]
+    const to = ["--from", "alice@ox.test", "--to", "bob@ox.test", ...cert("bob"), "--body", "hi"]
+    const input = (await cli([], "seal", ...to)).stdout
+    const open = ["--backend", "sop:sqop", "open", "--as", "bob@ox.test"]
+    const good = await run(process.execPath, [PROGRAM, ...open, ...cert("alice")], { env, input })
+    expect([good.code, good.stderr, JSON.parse(good.stdout)]).toEqual([
+      0,
+      told,
+      expect.objectContaining({ kind: "secure" }),
+    ])
+    const none = await run(process.execPath, [PROGRAM, ...open], { env, input })
+    expect([none.code, JSON.parse(none.stdout)]).toEqual([3, expect.objectContaining({ kind: "unverified" })])
+    const full = await cli(["--backend", "sop:sqop"], "backends")
+    expect([full.stdout, full.stderr]).toEqual([expect.not.stringContaining("tells no"), ""])
+  })
+
   it("a key that stays in GnuPG's folder signs and opens from there, and nowhere else", async ({ skip }) => {
     if (reasons.gnupg !== undefined) return skip(reasons.gnupg)
     const gnupgHome = join(home, "gnupg")

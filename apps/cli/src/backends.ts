@@ -1,5 +1,5 @@
 import type { Argv } from "yargs"
-import { engineAvailability, knownEngines } from "./engines.ts"
+import { engineAvailability, knownEngines, TELLS_NO_SESSION_KEYS } from "./engines.ts"
 import type { GlobalOptions } from "./global.ts"
 import { print } from "./output.ts"
 
@@ -20,7 +20,8 @@ async function listBackends({ json }: GlobalOptions): Promise<void> {
   const width = Math.max(...listed.map(({ name }) => name.length))
   for (const engine of listed) {
     const { name, about } = engine
-    const state = engine.usable ? `${engine.version} (${about})` : `not usable here: ${engine.because}`
+    const note = engine.usable && engine.sessionKeys === false ? `; ${TELLS_NO_SESSION_KEYS}` : ""
+    const state = engine.usable ? `${engine.version} (${about}${note})` : `not usable here: ${engine.because}`
     print(json, engine, `${name.padEnd(width)}  ${state}`)
   }
 }

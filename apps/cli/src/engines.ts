@@ -7,6 +7,7 @@ import type { CallOptions } from "@aurochs/core"
 import type { CryptoProvider } from "@aurochs/crypto"
 import { openpgpjs, openpgpjsAvailable } from "@aurochs/crypto-openpgpjs"
 import { type GlobalOptions, userPath } from "./global.ts"
+import { remark } from "./output.ts"
 
 // Engines other than the usual one are loaded when they are named: every command starts faster without them.
 const gnupgPackage = () => import("@aurochs/crypto-gnupg")
@@ -20,7 +21,12 @@ export interface Engine extends AsyncDisposable {
 
 /** Can an engine be used on this machine? */
 export type Availability =
-  | { readonly usable: true; readonly version: string }
+  | {
+      readonly usable: true
+      readonly version: string
+      /** Of a Stateless OpenPGP program. False: it cannot tell a forgery from a signature by an unknown key. */
+      readonly sessionKeys?: boolean
+    }
   | { readonly usable: false; readonly because: string }
 
 interface Backend {
@@ -130,6 +136,10 @@ function removeNow(path: string): void {
   }
 }
 
+/** What that means for whoever names such a program. */
+export const TELLS_NO_SESSION_KEYS =
+  "tells no session keys: it only says that a signature is valid, so what is signed by a key that is not known here looks like a forgery"
+
 function sopBackend(program: string): Backend {
   return {
     about: "a Stateless OpenPGP program",
@@ -138,6 +148,7 @@ function sopBackend(program: string): Backend {
       const { sop, sopAvailable } = await sopPackage()
       const available = await sopAvailable({ program })
       if (!available.usable) throw new UsageError(`--backend sop:${program} cannot be used here: ${available.because}.`)
+      if (!available.sessionKeys) remark(`sop:${program} ${TELLS_NO_SESSION_KEYS}`)
       return held(sop({ program, certificates: openpgpjs(), sessionKeys: available.sessionKeys }))
     },
   }
