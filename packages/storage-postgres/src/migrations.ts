@@ -7,6 +7,7 @@ export const migrations: Readonly<Record<string, Migration>> = {
   "0002-out-of-line": { up: outOfLine },
   "0003-openpgp-once": { up: openpgpOnce },
   "0004-unclear": { up: unclear },
+  "0005-audit-only-grows": { up: auditOnlyGrows },
 }
 
 const archive = sql`
@@ -144,4 +145,17 @@ async function openpgpOnce(db: Kysely<never>): Promise<void> {
 async function unclear(db: Kysely<never>): Promise<void> {
   await sql`create index archive_unclear on aurochs.archive (namespace, account, outcome, id)
     where outcome in ('unverified', 'rejected')`.execute(db)
+}
+
+/** Whoever may write rows cannot take one back: that takes the right to change the table itself. */
+async function auditOnlyGrows(db: Kysely<never>): Promise<void> {
+  for (const statement of [
+    sql`create function aurochs.refuse_change() returns trigger language plpgsql set search_path = '' as $$
+      begin
+        raise exception 'aurochs.% only grows', tg_table_name using errcode = 'insufficient_privilege';
+      end $$`,
+    sql`create trigger audit_only_grows before update or delete or truncate on aurochs.audit
+      for each statement execute function aurochs.refuse_change()`,
+  ])
+    await statement.execute(db)
 }

@@ -1,16 +1,19 @@
 import { execFile } from "node:child_process"
 import { promisify } from "node:util"
+import { bareJid } from "@aurochs/core"
 import { describe, expect, test } from "vitest"
 import { migrate, pendingMigrations, postgresStorage } from "../src/index.ts"
 import { query, serverOfFile } from "./support/server.ts"
 
 const server = serverOfFile("empty")
 
+const all = ["0001-first", "0002-out-of-line", "0003-openpgp-once", "0004-unclear", "0005-audit-only-grows"]
+
 describe("migrations", () => {
   test("missing ones are named, and opening refuses with CONFIGURATION until they are applied", async () => {
     const url = await server.it.database("missing")
     const pending = await pendingMigrations({ url })
-    expect(pending).toEqual(["0001-first", "0002-out-of-line", "0003-openpgp-once", "0004-unclear"])
+    expect(pending).toEqual(all)
     await expect(postgresStorage({ url })).rejects.toMatchObject({
       code: "CONFIGURATION",
       details: { field: "database" },
@@ -38,19 +41,14 @@ describe("migrations", () => {
       ),
     )
     const applied = outputs.map(({ stdout }) => (JSON.parse(stdout) as { applied: string[] }).applied)
-    expect(applied.flat()).toEqual(["0001-first", "0002-out-of-line", "0003-openpgp-once", "0004-unclear"])
+    expect(applied.flat()).toEqual(all)
     expect(await pendingMigrations({ url })).toEqual([])
   }, 30_000)
 
   test("many in one process migrate at once", async () => {
     const url = await server.it.database("at_once_too")
     const results = await Promise.all(Array.from({ length: 6 }, () => migrate({ url })))
-    expect(results.flatMap((one) => one.applied)).toEqual([
-      "0001-first",
-      "0002-out-of-line",
-      "0003-openpgp-once",
-      "0004-unclear",
-    ])
+    expect(results.flatMap((one) => one.applied)).toEqual(all)
   })
 
   test("a database of a newer version is refused with CONFIGURATION", async () => {
@@ -61,6 +59,23 @@ describe("migrations", () => {
     await expect(postgresStorage({ url })).rejects.toMatchObject(refused)
     await expect(migrate({ url })).rejects.toMatchObject(refused)
     await expect(pendingMigrations({ url })).rejects.toMatchObject(refused)
+  })
+
+  test("a line of the audit log is neither changed nor removed, by SQL either", async () => {
+    const url = await server.it.database("audit")
+    await migrate({ url })
+    await using storage = await postgresStorage({ url })
+    const account = bareJid("bot@ox.test")
+    const event = { at: new Date(1_000), account, kind: "key-approved", detail: { by: "hand" } }
+    await storage.audit.append(event)
+    for (const statement of [
+      "update aurochs.audit set kind = 'nothing'",
+      "delete from aurochs.audit",
+      "truncate aurochs.audit",
+    ]) {
+      await expect(query(url, statement), statement).rejects.toThrow("aurochs.audit only grows")
+    }
+    expect(await Array.fromAsync(storage.audit.read({ account }))).toEqual([event])
   })
 
   test("everything lies in the schema aurochs", async () => {
