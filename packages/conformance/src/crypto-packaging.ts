@@ -184,6 +184,19 @@ export const packagingCases: readonly Case<CryptoProvider>[] = [
     },
   },
   {
+    title: "A16: a limit that would bound nothing is refused, and nothing is opened",
+    async run(p) {
+      const bytes = fromBase64(packagingFixtures.zlibBomb)
+      const decryptWith = [await secret(p, "bob")]
+      for (const value of [Number.NaN, Number.POSITIVE_INFINITY, -1]) {
+        for (const field of ["maxPlaintextBytes", "maxMessageBytes", "maxPackets"]) {
+          const opening = p.open(bytes, { decryptWith, verifyWith: [], limits: { [field]: value } })
+          await expectCode(opening, "CONFIGURATION", { field })
+        }
+      }
+    },
+  },
+  {
     title: "A16: more packets than the limit are refused before they are parsed",
     async run(p) {
       const marker = packet(10, utf8("PGP"))

@@ -1,5 +1,5 @@
 import { type CallOptions, type Certificate, isAurochsError, throwIfAborted } from "@aurochs/core"
-import { type At, defaultLimits, type Limits, type Opened, type SecretKey } from "@aurochs/crypto"
+import { type At, defaultLimits, givenLimits, type Limits, type Opened, type SecretKey } from "@aurochs/crypto"
 import { type Context, momentOf } from "./context.ts"
 import { readEnvelope, type SessionPacket } from "./envelope.ts"
 import { cannotDecrypt, locked, unsupported } from "./errors.ts"
@@ -27,7 +27,7 @@ const MAX_TRIALS = 32
 export async function open(context: Context, message: Uint8Array, options: OpenOptions): Promise<Opened> {
   throwIfAborted(options)
   const now = momentOf(context, options)
-  const limits = merged(context.limits, options.limits)
+  const limits = { ...context.limits, ...givenLimits(options.limits) }
   return context.handles.use(options.decryptWith, async (keys) => {
     const envelope = readEnvelope(message, { ...defaultLimits, ...limits })
     const { verifyWith, signal } = options
@@ -98,10 +98,4 @@ function unread(sessions: readonly SessionPacket[], keys: readonly Held[]): Erro
   const ids = new Set(keys.flatMap((held) => held.parts.map((part) => part.keyId)))
   const ours = sessions.some((packet) => packet.version !== 3 && packet.keyId !== undefined && ids.has(packet.keyId))
   return ours ? unsupported("session keys of version 6") : undefined
-}
-
-/** Limits of a call over those of the provider; a limit given as undefined is not given. */
-export function merged(base: Partial<Limits>, over: Partial<Limits> | undefined): Partial<Limits> {
-  const given = Object.entries(over ?? {}).filter(([, value]) => value !== undefined)
-  return { ...base, ...Object.fromEntries(given) }
 }

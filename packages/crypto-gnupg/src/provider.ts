@@ -1,6 +1,6 @@
 import { resolve } from "node:path"
 import { type Clock, systemClock } from "@aurochs/core"
-import type { CryptoProvider, Limits } from "@aurochs/crypto"
+import { type CryptoProvider, givenLimits, type Limits } from "@aurochs/crypto"
 import { agentOf } from "./agent.ts"
 import type { AskPassphrase, Certificates, Context } from "./context.ts"
 import { configuration } from "./errors.ts"
@@ -50,7 +50,7 @@ export type GnupgProvider = CryptoProvider & AsyncDisposable
  * recovers session keys. Which certificates may be encrypted to, what a message says and whose signatures count is
  * decided by `certificates`, never by the homedir's keyring.
  *
- * @throws {AurochsError} `CONFIGURATION` (`homedir`, `certificates`, `maxProcesses`, `timeoutMs`)
+ * @throws {AurochsError} `CONFIGURATION` (`homedir`, `certificates`, `maxProcesses`, `timeoutMs`, a limit that would bound nothing)
  */
 export function gnupg(options: GnupgOptions): GnupgProvider {
   const { certificates, maxProcesses = 4, timeoutMs = 60_000 } = options
@@ -74,7 +74,7 @@ export function gnupg(options: GnupgOptions): GnupgProvider {
     handles: handles(),
     certificates,
     clock: options.clock ?? systemClock(),
-    limits: options.limits ?? {},
+    limits: givenLimits(options.limits),
     askPassphrase: options.passphrase,
   }
   const secrets = transfer(context)

@@ -1,6 +1,15 @@
 import type { Certificate } from "@aurochs/core"
 import { type CallOptions, type Fingerprint, isAurochsError, throwIfAborted } from "@aurochs/core"
-import type { At, Limits, Opened, SecretKey, SessionKey, SessionKeyOptions, SignatureVerdict } from "@aurochs/crypto"
+import {
+  type At,
+  givenLimits,
+  type Limits,
+  type Opened,
+  type SecretKey,
+  type SessionKey,
+  type SessionKeyOptions,
+  type SignatureVerdict,
+} from "@aurochs/crypto"
 import * as pgp from "openpgp"
 import type { Checked } from "./checked.ts"
 import type { Content } from "./content.ts"
@@ -74,7 +83,7 @@ const CIPHERS: ReadonlySet<number> = new Set(Object.values(pgp.enums.symmetric).
 async function opened(context: Context, bytes: Uint8Array, options: VerifyOptions, unwrap: Unwrap): Promise<Opened> {
   throwIfAborted(options)
   const now = momentOf(context, options)
-  const limits = options.limits === undefined ? context.limits : merged(context.limits, options.limits)
+  const limits = options.limits === undefined ? context.limits : { ...context.limits, ...givenLimits(options.limits) }
   const config = options.limits === undefined ? context.config : engineConfig(limits)
   const envelope = readEnvelope(bytes, limits)
   const verifyWith = await Promise.all(options.verifyWith.map((one) => readCertificate(context, one.bytes, options)))
@@ -88,12 +97,6 @@ async function opened(context: Context, bytes: Uint8Array, options: VerifyOption
     throwIfAborted(options)
   }
   return { plaintext: content.plaintext, encrypted: envelope.kind === "encrypted", encryptedTo, signatures }
-}
-
-/** Limits of a call over those of the provider; a limit given as undefined is not given. */
-export function merged(base: Limits, over: Partial<Limits> | undefined): Limits {
-  const given = Object.entries(over ?? {}).filter(([, value]) => value !== undefined)
-  return { ...base, ...Object.fromEntries(given) }
 }
 
 /** Runs `work` while all these secret keys are held. */

@@ -1,5 +1,5 @@
 import { type Clock, systemClock, throwIfAborted } from "@aurochs/core"
-import { type CryptoProvider, defaultLimits, type Limits } from "@aurochs/crypto"
+import { type CryptoProvider, defaultLimits, givenLimits, type Limits } from "@aurochs/crypto"
 import { cache } from "./cache.ts"
 import { certifiedBy } from "./certifications.ts"
 import { makeContext, momentOf, readCertificate } from "./context.ts"
@@ -8,7 +8,7 @@ import { keyFacts } from "./facts.ts"
 import { generate } from "./generate.ts"
 import { describe } from "./inspect.ts"
 import { lifecycle } from "./lifecycle.ts"
-import { merged, open, openWithSessionKey } from "./open.ts"
+import { open, openWithSessionKey } from "./open.ts"
 import { seal } from "./seal.ts"
 import { importSecret, keyring } from "./secrets.ts"
 import { transfer } from "./transfer.ts"
@@ -26,9 +26,11 @@ export interface OpenpgpjsOptions {
 /**
  * OpenPGP.js as a crypto provider, for Node and browsers. It holds no keys of its own: `secretKey` always answers
  * undefined.
+ *
+ * @throws {AurochsError} `CONFIGURATION` for a limit that would bound nothing
  */
 export function openpgpjs(options: OpenpgpjsOptions = {}): CryptoProvider {
-  const limits = merged(defaultLimits, options.limits)
+  const limits = { ...defaultLimits, ...givenLimits(options.limits) }
   const certificates = cache<Awaited<ReturnType<typeof readCertificate>>>(Math.max(1, options.cacheEntries ?? 256))
   const context = makeContext(options.clock ?? systemClock(), limits, certificates)
   const keys = keyring()

@@ -1,5 +1,5 @@
 import { AurochsError, type CallOptions, isAurochsError, throwIfAborted } from "@aurochs/core"
-import type { Limits, SecretTransfer } from "@aurochs/crypto"
+import { givenLimits, type Limits, type SecretTransfer } from "@aurochs/crypto"
 import * as pgp from "openpgp"
 import { type Context, momentOf } from "./context.ts"
 import { decryptData, joined, known } from "./decrypt.ts"
@@ -7,7 +7,6 @@ import { packetsOf } from "./edit.ts"
 import { engineConfig, packetList } from "./engine.ts"
 import { readEnvelope } from "./envelope.ts"
 import { backend, badData, cannotDecrypt, step } from "./errors.ts"
-import { merged } from "./open.ts"
 import { boundS2k } from "./s2k.ts"
 import { type Keyring, passphraseText, type Unlocked } from "./secrets.ts"
 
@@ -65,7 +64,7 @@ async function decryptWithPassword(
   options: CallOptions & { readonly password: string; readonly limits?: Partial<Limits> | undefined },
 ): Promise<Uint8Array> {
   throwIfAborted(options)
-  const limits = merged(context.limits, options.limits)
+  const limits = { ...context.limits, ...givenLimits(options.limits) }
   const config = engineConfig(limits)
   const envelope = readEnvelope(bytes, limits)
   if (envelope.kind === "clear") throw badData("message", "it is not encrypted")

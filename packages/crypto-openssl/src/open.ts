@@ -1,5 +1,5 @@
 import { type CallOptions, type Certificate, type Fingerprint, throwIfAborted } from "@aurochs/core"
-import type { At, Limits, Opened, SecretKey } from "@aurochs/crypto"
+import { type At, givenLimits, type Limits, type Opened, type SecretKey } from "@aurochs/crypto"
 import { tag } from "@aurochs/crypto/packets"
 import { type Content, readContent } from "./content.ts"
 import type { Engine } from "./engine.ts"
@@ -28,7 +28,8 @@ export type OpenOptions = CallOptions &
 export async function open(engine: Engine, message: Uint8Array, options: OpenOptions): Promise<Opened | undefined> {
   throwIfAborted(options)
   const now = (options.now ?? engine.facts.clock.now()).getTime()
-  const limits = merged(engine.facts.limits, options.limits)
+  const limits =
+    options.limits === undefined ? engine.facts.limits : { ...engine.facts.limits, ...givenLimits(options.limits) }
   if (Number.isNaN(now) || message.length > limits.maxMessageBytes) return undefined
   const ours = await decryptionKeys(engine, options)
   const decrypted = ours && decrypt(view(message), ours, limits)
@@ -104,11 +105,4 @@ async function signerOf(
     found ??= signature && keys.find((key) => isNamed(key, signature.keyId, signature.fingerprint))
   }
   return found
-}
-
-/** Limits of a call over those of the fallback; a limit given as undefined is not given. */
-function merged(base: Limits, over: Partial<Limits> | undefined): Limits {
-  if (over === undefined) return base
-  const given = Object.entries(over).filter(([, value]) => value !== undefined)
-  return { ...base, ...Object.fromEntries(given) }
 }

@@ -1,5 +1,5 @@
 import { type CallOptions, type Certificate, isAurochsError, throwIfAborted } from "@aurochs/core"
-import { type At, defaultLimits, type Limits, type Opened, type SecretKey } from "@aurochs/crypto"
+import { type At, defaultLimits, givenLimits, type Limits, type Opened, type SecretKey } from "@aurochs/crypto"
 import { tag } from "@aurochs/crypto/packets"
 import { addressedTo, recipientsOf } from "./address.ts"
 import { type Context, passedOn } from "./context.ts"
@@ -51,7 +51,7 @@ export async function open(
   attempt: Attempt,
 ): Promise<Opened> {
   throwIfAborted(options)
-  const limits = given({ ...context.limits, ...given(options.limits) })
+  const limits = { ...context.limits, ...givenLimits(options.limits) }
   return context.keys.use(options.decryptWith, async (ours) => {
     const clear = await openClear(context, message, { ...options, limits })
     if (clear !== undefined) return clear
@@ -92,8 +92,4 @@ async function openClear({ reader }: Context, message: Uint8Array, options: Open
     if (isAurochsError(error, "CANNOT_DECRYPT") && error.details.because === "not-for-us") return undefined
     throw error
   }
-}
-
-function given(limits: Partial<Limits> | undefined): Partial<Limits> {
-  return Object.fromEntries(Object.entries(limits ?? {}).filter(([, value]) => value !== undefined))
 }

@@ -1,5 +1,5 @@
 import { type Clock, systemClock, throwIfAborted } from "@aurochs/core"
-import type { CryptoProvider, Limits } from "@aurochs/crypto"
+import { type CryptoProvider, givenLimits, type Limits } from "@aurochs/crypto"
 import { type Context, learned } from "./context.ts"
 import { keyring } from "./keyring.ts"
 import { generate, importSecret, lifecycleOf, transferOf } from "./keys.ts"
@@ -36,7 +36,7 @@ export interface SopOptions extends SopProgram {
  * It holds no keys of its own: `secretKey` always answers undefined. Secret keys are in memory and, for as long as one
  * call of the program takes, in a folder that only this user can enter.
  *
- * @throws {AurochsError} `CONFIGURATION` (`program`, `certificates`, `maxProcesses`, `timeoutMs`)
+ * @throws {AurochsError} `CONFIGURATION` (`program`, `certificates`, `maxProcesses`, `timeoutMs`, a limit that would bound nothing)
  */
 export function sop(options: SopOptions): CryptoProvider {
   const reader = options.certificates
@@ -44,7 +44,8 @@ export function sop(options: SopOptions): CryptoProvider {
   if (secrets === undefined) throw configuration("certificates", `${reader.name} does not give secret keys away`)
   const program = programOf(options, options.maxProcesses ?? 4)
   const keys = keyring(program.name, reader, secrets)
-  const { clock = systemClock(), limits = {} } = options
+  const clock = options.clock ?? systemClock()
+  const limits = givenLimits(options.limits)
   const context: Context = { program, reader, keys, clock, limits, folder: folderOf(options), learned: learned() }
   const withSessionKey = reader.openWithSessionKey?.bind(reader)
   const certifiedBy = reader.certifiedBy?.bind(reader)

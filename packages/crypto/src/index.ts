@@ -1,7 +1,7 @@
 export type { At, TimeSpan } from "./at.ts"
 export type { CertificateInfo, SecretKey, UserId } from "./certificate.ts"
 export type { KeyChoice, KeyFact, KeyFacts, SignerFacts } from "./key-facts.ts"
-export { defaultLimits, type Limits } from "./limits.ts"
+export { defaultLimits, givenLimits, type Limits } from "./limits.ts"
 export type { CryptoProvider, Generated, KeyLifecycle, KeySpec, SecretTransfer } from "./provider.ts"
 export type { SessionKey, SessionKeyOptions } from "./session-key.ts"
 export type { Opened, SignatureVerdict } from "./verdict.ts"

@@ -1,3 +1,5 @@
+import { AurochsError } from "@aurochs/core"
+
 /** Bounds on what an engine reads before it does any work on it. */
 export interface Limits {
   /** Size of one OpenPGP message as it arrives. */
@@ -25,4 +27,25 @@ export const defaultLimits: Limits = {
   maxCertificateParts: 32,
   maxArgon2MemoryExponent: 16,
   maxArgon2Passes: 4,
+}
+
+/**
+ * The bounds that a caller gives, to be laid over others: one that is given as undefined is not given.
+ *
+ * @throws {AurochsError} `CONFIGURATION` (its name) for one that is no whole number from 0 on: nothing exceeds `NaN`, so
+ *   that it would bound nothing
+ */
+export function givenLimits(limits: Partial<Limits> | undefined): Partial<Limits> {
+  const given: Partial<Record<keyof Limits, number>> = {}
+  for (const field of Object.keys(defaultLimits) as (keyof Limits)[]) {
+    const value = limits?.[field]
+    if (value === undefined) continue
+    if (!Number.isSafeInteger(value) || value < 0) {
+      throw new AurochsError("CONFIGURATION", `${field} is no whole number from 0 on: it would bound nothing`, {
+        field,
+      })
+    }
+    given[field] = value
+  }
+  return given
 }

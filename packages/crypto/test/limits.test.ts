@@ -1,5 +1,6 @@
+import { isAurochsError } from "@aurochs/core"
 import { describe, expect, it } from "vitest"
-import { defaultLimits } from "../src/index.ts"
+import { defaultLimits, givenLimits } from "../src/index.ts"
 
 describe("defaultLimits", () => {
   it("A16 A18 A19: bound what the attacks use", () => {
@@ -18,5 +19,26 @@ describe("defaultLimits", () => {
 
   it("are numbers above zero, all of them", () => {
     for (const limit of Object.values(defaultLimits)) expect(limit).toBeGreaterThan(0)
+  })
+})
+
+describe("givenLimits", () => {
+  it("A16: what would bound nothing is refused by name", () => {
+    for (const value of [Number.NaN, Number.POSITIVE_INFINITY, -1, 1.5, "5" as unknown as number]) {
+      try {
+        givenLimits({ maxPlaintextBytes: value })
+        expect.unreachable(String(value))
+      } catch (error) {
+        if (!isAurochsError(error, "CONFIGURATION")) throw error
+        expect(error.details).toEqual({ field: "maxPlaintextBytes" })
+      }
+    }
+  })
+
+  it("one that is undefined is not given, 0 is", () => {
+    expect(givenLimits({ maxPackets: undefined as unknown as number, maxPlaintextBytes: 0 })).toEqual({
+      maxPlaintextBytes: 0,
+    })
+    expect(givenLimits(undefined)).toEqual({})
   })
 })

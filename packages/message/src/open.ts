@@ -9,7 +9,14 @@ import {
   throwIfAborted,
   type XmlElement,
 } from "@aurochs/core"
-import { type CryptoProvider, defaultLimits, type Limits, type Opened, type SecretKey } from "@aurochs/crypto"
+import {
+  type CryptoProvider,
+  defaultLimits,
+  givenLimits,
+  type Limits,
+  type Opened,
+  type SecretKey,
+} from "@aurochs/crypto"
 import type { TrustPolicy } from "@aurochs/keys"
 import { type ContentElement, namespaces, openpgpElement } from "@aurochs/xml"
 import { readContent } from "./content-text.ts"
@@ -65,7 +72,8 @@ export type Received = Incoming & {
  *
  * @returns undefined if there is nothing to read: no encryption and no body, a bounced message, or no `local@domain` as
  * the other side
- * @throws {AurochsError} `ABORTED`, `BACKEND`, `KEY_LOCKED`: it could not be asked
+ * @throws {AurochsError} `ABORTED`, `BACKEND`, `KEY_LOCKED`: it could not be asked; `CONFIGURATION` for a limit that would
+ *   bound nothing
  */
 export async function open(delivery: Delivery, options: OpenOptions): Promise<Received | undefined> {
   throwIfAborted(options)
@@ -187,7 +195,8 @@ function secure({ opened, content }: Read, signer: Signer, { base, noted }: Begu
 
 /** The OpenPGP message, or why it cannot be had. Its size is bounded before Base64 is read. */
 function readBytes(openpgp: XmlElement, limits: Partial<Limits> | undefined): Uint8Array | Finding {
-  const maxBytes = limits?.maxMessageBytes ?? defaultLimits.maxMessageBytes
+  const { maxMessageBytes: maxBytes } =
+    limits === undefined ? defaultLimits : { ...defaultLimits, ...givenLimits(limits) }
   const tooLarge = () =>
     reject(
       "limit",

@@ -44,6 +44,16 @@ export const messages: readonly Planted[] = [
     plant: opens((o) => ({ ...o, encrypted: true })),
   },
   {
+    how: "takes a limit that is no number for none",
+    caught: ["A16: a limit that would bound nothing is refused, and nothing is opened"],
+    plant: (good) => ({
+      open: (message, { limits, ...options }) => {
+        const numbers = Object.entries(limits ?? {}).filter(([, value]) => Number.isFinite(value) && value >= 0)
+        return good.open(message, { ...options, limits: Object.fromEntries(numbers) })
+      },
+    }),
+  },
+  {
     how: "decodes the text and encodes it again",
     caught: ["every byte of the text survives, line endings, NUL and bytes that are no UTF-8 included"],
     plant: opens((o) => ({ ...o, plaintext: new TextEncoder().encode(new TextDecoder().decode(o.plaintext)) })),
