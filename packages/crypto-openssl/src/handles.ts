@@ -26,7 +26,7 @@ export interface OwnSigner {
 export interface Handles {
   /** A handle of ours for one of the fallback's. */
   wrap(inner: SecretKey): SecretKey
-  /** The fallback's handle; what is not ours, or was disposed, stays as it is, and the fallback refuses it. */
+  /** The fallback's handle; what is not ours, or was disposed, stays as it is: the fallback takes its own, and no other. */
   unwrap(handle: SecretKey): SecretKey
   /**
    * The keys that decrypt, in the fallback's order; undefined for a handle that is not ours or whose keys do not leave
@@ -58,8 +58,13 @@ interface Entry {
 export function handles(facts: KeyFacts, secrets: SecretTransfer | undefined): Handles {
   const entries = new WeakMap<SecretKey, Entry>()
   const importedOf = (entry: Entry, transfer: SecretTransfer) => {
-    entry.imported ??= importKeys(entry.inner, transfer)
-    return entry.imported
+    const asked = entry.imported ?? importKeys(entry.inner, transfer)
+    entry.imported = asked
+    // What failed once, e.g. while something was locked, is asked again.
+    asked.catch(() => {
+      if (entry.imported === asked) entry.imported = undefined
+    })
+    return asked
   }
   const askDecryption = async (entry: Entry, transfer: SecretTransfer, { signal }: CallOptions) => {
     const imported = await importedOf(entry, transfer)

@@ -18,7 +18,7 @@ export interface OpensslOptions {
   readonly cacheEntries?: number | undefined
   /**
    * How many ephemeral keys Node's thread pool makes ahead, while the event loop has other things to do; each is used
-   * once. It pays from about five recipients on, on a machine with a core to spare. None by default.
+   * once. What it is worth here says `openssl-ahead` in `docs/performance.md`: on two cores nothing. None by default.
    */
   readonly ephemeralKeysAhead?: number | undefined
   /** Told of each call that the fast path left to the fallback: to see how much is fast. */

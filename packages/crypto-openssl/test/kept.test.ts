@@ -124,6 +124,28 @@ describe("what is kept of decisions", () => {
     expect(handedOn).toEqual([])
   })
 
+  it("a secret key that the fallback did not give away once is asked for again", async () => {
+    const good = openpgpjs()
+    const secrets = good.secrets as SecretTransfer
+    let refusals = 1
+    const fallback = {
+      ...good,
+      secrets: {
+        ...secrets,
+        export: async (...call: Parameters<SecretTransfer["export"]>) => {
+          if (refusals-- > 0) throw new Error("locked")
+          return secrets.export(...call)
+        },
+      },
+    }
+    const handedOn: string[] = []
+    const provider = openssl({ fallback, onHandedOn: (call) => handedOn.push(call) })
+    const alice = await newKey(provider, "alice")
+    const options = { recipients: [alice.certificate], signWith: alice }
+    for (let i = 0; i < 3; i++) await provider.signcrypt(utf8("x"), options)
+    expect(handedOn).toEqual(["signcrypt"])
+  })
+
   it("what the secret keys came in is wiped, and a disposed handle is refused everywhere", async () => {
     const { provider, exported } = counted()
     const alice = await newKey(provider, "alice")
