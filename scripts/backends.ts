@@ -32,9 +32,10 @@ const figuresFile = join(root, "vectors/differential/figures.json")
 const figures = existsSync(figuresFile) ? (JSON.parse(readFileSync(figuresFile, "utf8")) as Figures) : undefined
 writeFileSync(join(root, backendsPage), page(findings, engines, figures))
 
-const all = [findings.cases, findings.pairs, findings.stanzas].flatMap((table) =>
+const inTables = [findings.cases, findings.pairs, findings.stanzas].flatMap((table) =>
   [...table.values()].flatMap((row) => [...row.values()]),
 )
+const all = [...inTables, ...findings.others.values()]
 const count = (state: string) => all.filter((one) => one.state === state).length
 for (const file of findings.broken) console.error(`${file} could not be run`)
 console.log(

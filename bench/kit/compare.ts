@@ -31,6 +31,12 @@ export interface Change {
   readonly high: number
 }
 
+/** What one run here and one run there measured. */
+interface RunPair {
+  readonly here: readonly Row[]
+  readonly there: readonly Row[]
+}
+
 /** Slower than this in every pair of runs is a regression. */
 const TOLERATED = 0.9
 
@@ -38,14 +44,15 @@ const TOLERATED = 0.9
  * Runs the same benches, those of the working tree, on its packages and on those of another commit, in turns, and
  * prints the ratios.
  *
- * @returns exit code: 1 if a ratio fell below 0.9 of what it was in every pair of runs
+ * @returns exit code: 1 if a ratio fell below 0.9 of what it was in every pair of runs, a row of the other commit is not
+ * measured here, or there is nothing to compare
  */
 export async function compare(options: CompareOptions): Promise<number> {
   const { root, names, quick, json } = options
   const folder = mkdtempSync(join(tmpdir(), "aurochs-bench-"))
   try {
     await prepare(folder, options)
-    const pairs: { readonly here: readonly Row[]; readonly there: readonly Row[] }[] = []
+    const pairs: RunPair[] = []
     for (let pair = 0; pair < (quick ? 1 : 5); pair++) {
       console.error(`pair of runs ${pair + 1} …`)
       const first = await rowsOf(pair % 2 === 0 ? root : folder, names)
@@ -55,8 +62,11 @@ export async function compare(options: CompareOptions): Promise<number> {
     const changes = changesOf(pairs)
     for (const change of changes) console.log(json ? JSON.stringify(change) : line(change))
     const worse = changes.filter(isWorse)
-    if (!json) console.log(`${changes.length} rows, ${worse.length} slower than ${options.base}`)
-    return worse.length > 0 ? 1 : 0
+    if (changes.length === 0) console.error("nothing could be compared")
+    const lost = lostRows(pairs)
+    for (const name of lost) console.error(`not measured here: ${name}`)
+    if (!json) console.log(`${changes.length} rows, ${worse.length} slower than ${options.base}, ${lost.length} lost`)
+    return changes.length === 0 || worse.length + lost.length > 0 ? 1 : 0
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
@@ -67,21 +77,31 @@ export function isWorse({ side, ratioTo, high }: Change): boolean {
   return side !== ratioTo && high < TOLERATED
 }
 
+/** Rows that the other commit has and this tree has not, be it that a bench failed here or that an engine was not there. */
+export function lostRows(pairs: readonly RunPair[]): string[] {
+  const lost = pairs.flatMap(({ here, there }) => {
+    const measured = new Set(here.map(keyOf))
+    return there.filter((row) => !measured.has(keyOf(row)))
+  })
+  return [...new Set(lost.map(({ bench, n, side, ratioTo }) => `${bench} ${n} ${side} (${ratioTo})`))]
+}
+
+function keyOf({ bench, side, n, ratioTo }: Row): string {
+  return JSON.stringify([bench, side, n, ratioTo])
+}
+
 /** What changed between the runs of each pair, for rows that are in all of them. */
-export function changesOf(
-  pairs: readonly { readonly here: readonly Row[]; readonly there: readonly Row[] }[],
-): Change[] {
-  const key = ({ bench, side, n, ratioTo }: Row) => JSON.stringify([bench, side, n, ratioTo])
+export function changesOf(pairs: readonly RunPair[]): Change[] {
   const found = new Map<string, { row: Row; speeds: number[]; ratios: number[] }>()
   for (const { here, there } of pairs) {
-    const before = new Map(there.map((row) => [key(row), row]))
+    const before = new Map(there.map((row) => [keyOf(row), row]))
     for (const row of here) {
-      const other = before.get(key(row))
+      const other = before.get(keyOf(row))
       if (other === undefined) continue
-      const entry = found.get(key(row)) ?? { row, speeds: [], ratios: [] }
+      const entry = found.get(keyOf(row)) ?? { row, speeds: [], ratios: [] }
       entry.speeds.push(row.opsPerSecond / other.opsPerSecond)
       entry.ratios.push(row.ratio / other.ratio)
-      found.set(key(row), entry)
+      found.set(keyOf(row), entry)
     }
   }
   return [...found.values()].map(({ row: { bench, side, n, ratioTo }, speeds, ratios }) => ({
@@ -136,7 +156,7 @@ function dropMissing(file: string, folder: string): void {
   writeFileSync(file, JSON.stringify({ ...manifest, dependencies: Object.fromEntries(kept) }))
 }
 
-/** A bench that cannot run there, because it needs what was not there yet, has no rows. */
+/** A bench that cannot run has no rows: there it may need what was not there yet, here its rows are missed. */
 async function rowsOf(folder: string, names: readonly string[]): Promise<Row[]> {
   const rows: Row[] = []
   for (const name of names) {

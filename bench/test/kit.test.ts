@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest"
-import { changesOf, isWorse } from "../kit/compare.ts"
+import { changesOf, isWorse, lostRows } from "../kit/compare.ts"
 import { page } from "../kit/page.ts"
 import { orderOf, paired } from "../kit/paired.ts"
 import { plot } from "../kit/plot.ts"
@@ -208,5 +208,18 @@ describe("--compare", () => {
     expect(worse([pair(0.8, 1), pair(0.95, 1)])).toEqual([false])
     const yardstick = { here: [row({ ratioTo: "openpgpjs", ratio: 0.1 })], there: [row({ ratioTo: "openpgpjs" })] }
     expect(worse([yardstick])).toEqual([false])
+  })
+
+  test("a row that this tree does not have any more is named: a bench that failed must not look like no change", () => {
+    const there = [row({ n: 1 }), row({ n: 2 })]
+    expect(lostRows([{ here: there, there: [row({ n: 1 })] }])).toEqual([])
+    expect(lostRows([{ here: [], there: [row({ n: 1 })] }])).toEqual(["seal 1 openpgpjs (openpgpjs-raw)"])
+    // In one of the pairs of runs only.
+    expect(
+      lostRows([
+        { here: there, there },
+        { here: [row({ n: 1 })], there },
+      ]),
+    ).toEqual(["seal 2 openpgpjs (openpgpjs-raw)"])
   })
 })

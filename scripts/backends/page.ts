@@ -33,6 +33,9 @@ export function page(findings: Findings, engines: readonly Engine[], figures: Fi
         `- \`${name}\`: ${usable ? version : `not usable: ${because ?? "unknown"}`}`,
     ),
     "",
+    "Engines with a version behind their name are other versions of a program, of the next release of Debian, unpacked for",
+    "the run.",
+    "",
     "| engine | cases | passed | skipped, with a reason | failed |",
     "|---|---|---|---|---|",
     ...names.map((name) => summaryRow(name, findings.cases.get(name) ?? new Map())),
@@ -46,6 +49,7 @@ export function page(findings: Findings, engines: readonly Engine[], figures: Fi
     "## The same stanza on the command line",
     "",
     ...stanzaTable(findings),
+    ...otherTests(findings),
     ...differential(figures),
     "## What each engine leaves out",
     "",
@@ -95,6 +99,23 @@ function stanzaTable({ stanzas }: Findings): string[] {
   ]
 }
 
+/** What belongs to no engine's column; only what did not pass by name. */
+function otherTests({ others }: Findings): string[] {
+  const all = [...others]
+  const count = (state: Result["state"]) => all.filter(([, one]) => one.state === state).length
+  const lines = all
+    .filter(([, { state }]) => state !== "passed")
+    .map(([name, { state, note }]) => `- ${name}: ${state === "failed" ? "**failed**" : note || "no reason given"}`)
+  return [
+    "## Beside the tables",
+    "",
+    "Attacks on each engine, keys that move between engines, programs that misbehave, GnuPG 2.4 in the place of 2.2:",
+    `${count("passed")} passed, ${count("skipped")} skipped, ${count("failed")} failed.`,
+    "",
+    ...(lines.length > 0 ? [...lines, ""] : []),
+  ]
+}
+
 function reasons(name: string, cells: Cells): string[] {
   const noted = [...cells].filter(([, { state, note }]) => state === "skipped" && note !== "")
   return noted.length === 0 ? [] : [...noted.map(([title, { note }]) => `- \`${name}\`, ${title}: ${note}`), ""]
@@ -106,7 +127,8 @@ function differential(figures: Figures | undefined): string[] {
     "## Differential runs of crypto-openssl",
     "",
     "Generated and mutated messages in both directions, kept in `vectors/differential/figures.json`. A disagreement is a",
-    "message that one calls valid and the other refuses, or of which they read another text.",
+    "message that one calls valid and the other refuses, or of which they read another text. A message that is `handed on`",
+    "is read by OpenPGP.js itself and compares nothing; `gpg` and `sqop` saw as many as stands there.",
     "",
     ...flattened(figures).map(([key, value]) => `- ${key}: ${value}`),
     "",

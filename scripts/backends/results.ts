@@ -15,33 +15,38 @@ export interface Findings {
   readonly pairs: Map<string, Map<string, Result>>
   /** By engine, then by what the command line was given to open. */
   readonly stanzas: Map<string, Map<string, Result>>
+  /** Every other test of the run, by its full name: attacks, keys that move, other versions of a program. */
+  readonly others: Map<string, Result>
   /** Test files that could not be run. */
   readonly broken: string[]
 }
 
 /** A table with nothing in it yet. */
 export function noFindings(): Findings {
-  return { cases: new Map(), pairs: new Map(), stanzas: new Map(), broken: [] }
+  return { cases: new Map(), pairs: new Map(), stanzas: new Map(), others: new Map(), broken: [] }
 }
 
 const SUITE = /^CryptoProvider: (.+)$/
 const PAIR = /^sealed by (.+), opened by (.+)$/
 const STANZA = /^aurochs --backend (.+) open$/
 
-/** A reporter that keeps what the suites of engines, the pairs and the command line's answers came to. */
+/** A reporter that keeps what became of every test: in the table where it belongs, or among the others. */
 export function collector(findings: Findings): Reporter {
   return {
     onTestCaseResult(test) {
       const result = resultOf(test)
       const suites = suitesOf(test)
       const pair = PAIR.exec(test.name)
+      let isInTable = pair?.[1] !== undefined && pair[2] !== undefined
       if (pair?.[1] !== undefined && pair[2] !== undefined) put(findings.pairs, pair[1], pair[2], result)
       for (const suite of suites) {
         const engine = SUITE.exec(suite)?.[1]
         if (engine !== undefined) put(findings.cases, engine, test.name, result)
         const backend = STANZA.exec(suite)?.[1]
         if (backend !== undefined) put(findings.stanzas, backend, test.name, result)
+        isInTable ||= engine !== undefined || backend !== undefined
       }
+      if (!isInTable) findings.others.set(test.fullName, result)
     },
     onTestModuleEnd(module: TestModule) {
       const failedAlone = module.state() === "failed" && ![...module.children.allTests("failed")].length
