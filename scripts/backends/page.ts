@@ -127,7 +127,7 @@ function differential(figures: Figures | undefined): string[] {
     "## Differential runs of crypto-openssl",
     "",
     "Generated and mutated messages in both directions, kept in `vectors/differential/figures.json`. A disagreement is a",
-    "message that one calls valid and the other refuses, or of which they read another text. A message that is `handed on`",
+    "message that one calls valid and the other refuses, or of which they read another text. A message that is `handedOn`",
     "is read by OpenPGP.js itself and compares nothing; `gpg` and `sqop` saw as many as stands there.",
     "",
     ...flattened(figures).map(([key, value]) => `- ${key}: ${value}`),
