@@ -1,6 +1,6 @@
 import type { SecretKey } from "@aurochs/crypto"
 import { openpgpjs } from "@aurochs/crypto-openpgpjs"
-import { paired } from "./kit/paired.ts"
+import { paired, WARM_UP_MS } from "./kit/paired.ts"
 import type { BenchModule } from "./kit/types.ts"
 import { makePeople, type Person } from "./people.ts"
 
@@ -57,6 +57,7 @@ export const warm: BenchModule = {
         { side: "warm-seal", ratioTo: "cold-seal", goal: 2 },
         { side: "warm-open", ratioTo: "cold-open", goal: 2 },
       ],
+      warmUpMs: WARM_UP_MS,
     })
   },
 }

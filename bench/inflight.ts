@@ -1,6 +1,6 @@
 import { openpgpjs } from "@aurochs/crypto-openpgpjs"
 import { ofProvider } from "./engines.ts"
-import { paired, type Side } from "./kit/paired.ts"
+import { paired, type Side, WARM_UP_MS } from "./kit/paired.ts"
 import type { BenchModule } from "./kit/types.ts"
 import { certificatesOf, makePeople } from "./people.ts"
 
@@ -36,6 +36,7 @@ export const inflight: BenchModule = {
       n: IN_FLIGHT,
       sides: [...sides("seal", engine.seal(1)), ...sides("open", engine.open(message))],
       pairs: ["seal", "open"].map((name) => ({ side: `${name}-${IN_FLIGHT}`, ratioTo: `${name}-one`, goal: 1.4 })),
+      warmUpMs: WARM_UP_MS,
     })
   },
 }

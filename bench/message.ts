@@ -4,7 +4,7 @@ import { openpgpjs } from "@aurochs/crypto-openpgpjs"
 import { openssl } from "@aurochs/crypto-openssl"
 import { pinned } from "@aurochs/keys"
 import { open, openpgpBytesOf, seal, textBody } from "@aurochs/message"
-import { type Pair, paired, type Side } from "./kit/paired.ts"
+import { type Pair, paired, type Side, WARM_UP_MS } from "./kit/paired.ts"
 import type { BenchContext, BenchModule, Row } from "./kit/types.ts"
 import { bobOf, makePeople, type People } from "./people.ts"
 import { CONTENT_BYTES, signcryptText } from "./workload.ts"
@@ -87,7 +87,8 @@ async function* measured(context: BenchContext, bench: string, sidesOf: SidesOf)
         { side: `message+${name}`, once: message },
       ]
       const pairs: Pair[] = [{ side: `message+${name}`, ratioTo: name, ...(n === CONTENT_BYTES ? { goal } : {}) }]
-      yield* await paired(context, { bench, n, sides, pairs })
+      const warmUpMs = n === CONTENT_BYTES ? WARM_UP_MS : undefined
+      yield* await paired(context, { bench, n, sides, pairs, warmUpMs })
     }
   }
 }

@@ -3,7 +3,7 @@ import { openpgpjs } from "@aurochs/crypto-openpgpjs"
 import { openssl } from "@aurochs/crypto-openssl"
 import { pool } from "@aurochs/crypto-openssl/pool"
 import { type Engine, ofProvider } from "./engines.ts"
-import { paired, type Side } from "./kit/paired.ts"
+import { paired, type Side, WARM_UP_MS } from "./kit/paired.ts"
 import type { BenchModule } from "./kit/types.ts"
 import { makePeople } from "./people.ts"
 
@@ -42,6 +42,8 @@ export const workerPool: BenchModule = {
         n,
         sides,
         pairs: ["seal", "open"].map((name) => ({ side: `${name}-pool`, ratioTo: `${name}-openssl`, goal: 1.35 })),
+        // The workers have code of their own to compile.
+        warmUpMs: n === 1 ? WARM_UP_MS : undefined,
       })
       for (const row of rows) {
         const side = sides.find((one) => one.side === row.side)

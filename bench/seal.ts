@@ -1,6 +1,6 @@
 import { openpgpjs } from "@aurochs/crypto-openpgpjs"
 import { type Engine, KEYS_AHEAD, withEngines } from "./engines.ts"
-import { type Pair, paired } from "./kit/paired.ts"
+import { type Pair, paired, WARM_UP_MS } from "./kit/paired.ts"
 import type { BenchContext, BenchModule, Row } from "./kit/types.ts"
 import { type Operation, operations } from "./limit.ts"
 import { certificatesOf, makePeople, type People } from "./people.ts"
@@ -48,7 +48,8 @@ async function* measured(
         sides.push({ side, once, before: side === AHEAD ? () => usedUp(once, n) : undefined })
       }
       const predictedPerSecond = predict(list(n))
-      for (const row of await paired(context, { bench, n, sides, pairs: pairs(n) })) {
+      const warmUpMs = n === RECIPIENTS[0] ? WARM_UP_MS : undefined
+      for (const row of await paired(context, { bench, n, sides, pairs: pairs(n), warmUpMs })) {
         yield row.side === "limit" && predictedPerSecond !== undefined ? { ...row, also: { predictedPerSecond } } : row
       }
     }

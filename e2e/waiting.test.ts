@@ -46,7 +46,7 @@ describe("aurochs-notify with its embedded Postgres", () => {
     expect(waiting).toMatchObject([{ recipient: "carol@ox.test", state: "waiting" }])
     expect(waiting[0]?.because).toMatch(/key/)
     expect((await prosody.openpgpMessages()).every((stanza) => stanza.includes("to='alice@ox.test'"))).toBe(true)
-  }, 60_000)
+  }, 120_000)
 
   it("an embedded Postgres left behind by a kill is adopted, and stopped at the end", async () => {
     const before = (await postmaster()).split("\n")[0]

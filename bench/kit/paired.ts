@@ -26,7 +26,15 @@ export interface Comparison {
   readonly sides: readonly Side[]
   /** Those with a side that is not there are left out. */
   readonly pairs: readonly Pair[]
+  /**
+   * Milliseconds that each side runs before anything is measured, in a whole run: {@link WARM_UP_MS} where code runs for
+   * the first time. One slice by default.
+   */
+  readonly warmUpMs?: number | undefined
 }
+
+/** Until V8 has compiled what it will compile: some thousand calls, of which a bot makes many more. */
+export const WARM_UP_MS = 3_000
 
 /** Turns of each side in a round: what disturbs the machine for a moment then meets all sides alike. */
 const TURNS = 8
@@ -39,7 +47,8 @@ const TURNS = 8
 export async function paired(context: BenchContext, comparison: Comparison): Promise<Row[]> {
   const { bench, n, sides } = comparison
   const { rounds, sliceMs } = context
-  for (const side of sides) await slice(side, sliceMs)
+  const warmUpMs = context.quick ? sliceMs : (comparison.warmUpMs ?? sliceMs)
+  for (const side of sides) await slice(side, warmUpMs)
   const speeds = new Map<string, number[]>(sides.map(({ side }) => [side, []]))
   for (let round = 0; round < rounds; round++) {
     const sums = await oneRound(sides, sliceMs, round)

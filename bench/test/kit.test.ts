@@ -99,6 +99,21 @@ describe("paired rounds", () => {
     expect(turns.slice(0, 9).join(" ")).toBe("raw ours other raw ours other ours other raw")
   })
 
+  test("what runs for the first time runs for as long as it is told to before it is measured", async () => {
+    const started = new Map<string, number>()
+    const once = (side: string) => () => {
+      if (!started.has(side)) started.set(side, performance.now())
+    }
+    const sides = ["a", "b"].map((side) => ({ side, once: once(side) }))
+    const waited = async (quick: boolean) => {
+      started.clear()
+      await paired({ ...context, quick }, { bench: "b", n: 1, sides, pairs: [], warmUpMs: 80 })
+      return (started.get("b") ?? 0) - (started.get("a") ?? 0)
+    }
+    expect(await waited(false)).toBeGreaterThanOrEqual(80)
+    expect(await waited(true)).toBeLessThan(80)
+  })
+
   test("all sides have as many turns, and none has two in a row", () => {
     const sides = ["a", "b", "c", "d"]
     for (const round of [0, 1]) {
