@@ -1,4 +1,4 @@
-import type { CryptoProvider } from "@aurochs/crypto"
+import type { CryptoProvider, SecretKey } from "@aurochs/crypto"
 import { expect } from "vitest"
 import type { Case } from "./case.ts"
 import {
@@ -54,10 +54,12 @@ export const conductCases: readonly Case<CryptoProvider>[] = [
         p.sign(bytes, { signal, signWith: alice }),
         p.open(bytes, { signal, decryptWith: [alice], verifyWith: recipients }),
         p.secretKey(alice.certificate.fingerprint, { signal }),
+        p.certifiedBy?.(bytes, { signal, by: [], userId: "xmpp:alice@example.org" }),
         p.openWithSessionKey?.(bytes, { signal, sessionKey, verifyWith: [] }),
         p.lifecycle?.revoke(alice, { signal }),
         p.lifecycle?.renew(alice, { signal }),
         p.lifecycle?.certify(certificate("bob"), { signal, signWith: alice, userId: "xmpp:bob@example.org" }),
+        p.lifecycle?.adopt?.(alice, bytes, { signal }),
         p.secrets?.export(alice, { signal, passphrase: "none" }),
         p.secrets?.encryptWithPassword(bytes, { signal, password }),
         p.secrets?.decryptWithPassword(bytes, { signal, password }),
@@ -89,12 +91,7 @@ export const conductCases: readonly Case<CryptoProvider>[] = [
       await bob[Symbol.asyncDispose]()
       await bob[Symbol.asyncDispose]()
       expect(new Uint8Array(bytes)).toEqual(copy)
-      const calls = [
-        p.signcrypt(utf8("x"), { recipients: [bob.certificate], signWith: bob }),
-        p.sign(utf8("x"), { signWith: bob }),
-        p.open(utf8("x"), { decryptWith: [bob], verifyWith: [] }),
-      ]
-      await Promise.all(calls.map(expectSomeError))
+      await Promise.all(usesOf(p, bob).map(expectSomeError))
       // Another handle on the same key is not disposed with it.
       expect(text((await openAsBob(p, signatureFixtures.good)).plaintext)).toContain("dawn")
     },
@@ -102,10 +99,12 @@ export const conductCases: readonly Case<CryptoProvider>[] = [
   {
     title: "a secret key handle that another provider made is refused",
     async run(p) {
-      const alice = await newKey(p, "alice")
-      const foreign = { certificate: alice.certificate, async [Symbol.asyncDispose]() {} }
-      await expectSomeError(p.sign(utf8("x"), { signWith: foreign }))
-      await expectSomeError(p.open(utf8("x"), { decryptWith: [foreign], verifyWith: [] }))
+      const bob = await secret(p, "bob")
+      const foreign = { certificate: bob.certificate, async [Symbol.asyncDispose]() {} }
+      await Promise.all(usesOf(p, foreign).map(expectSomeError))
+      // It is the handle that is refused: the engine has this key.
+      const opened = await p.open(fromBase64(signatureFixtures.good), { decryptWith: [bob], verifyWith: [] })
+      expect(text(opened.plaintext)).toContain("dawn")
     },
   },
   {
@@ -187,3 +186,19 @@ export const conductCases: readonly Case<CryptoProvider>[] = [
     },
   },
 ]
+
+/** All that can be done with bob's secret key, each of which would succeed with a handle that is good. */
+function usesOf(p: CryptoProvider, bob: SecretKey): Promise<unknown>[] {
+  const recipients = [bob.certificate]
+  const uses = [
+    p.signcrypt(utf8("x"), { recipients, signWith: bob }),
+    p.sign(utf8("x"), { signWith: bob }),
+    p.open(fromBase64(signatureFixtures.good), { decryptWith: [bob], verifyWith: [] }),
+    p.lifecycle?.revoke(bob),
+    p.lifecycle?.renew(bob),
+    p.lifecycle?.certify(certificate("alice"), { signWith: bob, userId: "xmpp:alice@example.org" }),
+    p.lifecycle?.adopt?.(bob, bob.certificate.bytes),
+    p.secrets?.export(bob, { passphrase: "none" }),
+  ]
+  return uses.filter((use) => use !== undefined)
+}

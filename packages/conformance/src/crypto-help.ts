@@ -87,9 +87,20 @@ export async function secret(p: CryptoProvider, name: keyof typeof secretFixture
   return first(await p.importSecret(fromBase64(secretFixtures[name])))
 }
 
+/** Alice's secret key under another certificate of hers. */
+export async function aliceUnder(p: CryptoProvider, name: keyof typeof certificateFixtures): Promise<SecretKey> {
+  const secrets = packets(fromBase64(secretFixtures.alice)).filter(({ tag }) => tag === 5 || tag === 7)
+  const parts = packets(certificate(name)).map((one) => {
+    // A secret key packet begins with the public one.
+    const own = secrets.find(({ body }) => one.body.every((byte, i) => byte === body[i]))
+    return one.tag === 6 || one.tag === 14 ? first([own].filter((found) => found !== undefined)) : one
+  })
+  return first(await p.importSecret(concat(...parts.map(({ tag, body }) => packet(tag, body)))))
+}
+
 export function first<T>(items: readonly T[]): T {
   const [item] = items
-  if (item === undefined) throw new Error("there is none")
+  if (item === undefined) return broken("there is none")
   return item
 }
 
@@ -144,14 +155,19 @@ export async function expectCode<C extends AurochsErrorCode>(
   details?: Partial<AurochsErrorDetails[C]>,
 ): Promise<void> {
   const error = await failure(call)
-  if (!isAurochsError(error, code)) throw new Error(`expected ${code}, got ${String(error)}`)
+  if (!isAurochsError(error, code)) broken(`expected ${code}, got ${String(error)}`, error)
   if (details !== undefined) expect(error.details).toMatchObject(details)
 }
 
 /** The call must fail with an error of ours. */
 export async function expectSomeError(call: Promise<unknown>): Promise<void> {
   const error = await failure(call)
-  if (!isAurochsError(error)) throw new Error(`expected an AurochsError, got ${String(error)}`)
+  if (!isAurochsError(error)) broken(`expected an AurochsError, got ${String(error)}`, error)
+}
+
+/** Ends a case as failed, as `expect` does: the engine did something else than it must. */
+export function broken(message: string, cause?: unknown): never {
+  throw Object.assign(new Error(message, { cause }), { name: "AssertionError" })
 }
 
 /** What the call rejects with. */
@@ -162,7 +178,7 @@ export async function failure(call: Promise<unknown>): Promise<unknown> {
     if (isUnsupported(error)) throw error
     return error
   }
-  throw new Error("it should have failed")
+  return broken("it should have failed")
 }
 
 /**

@@ -16,9 +16,35 @@ async function watched(work: (place: Place) => Promise<void>): Promise<void> {
   await work(place)
 }
 
+/** Of a key that has to be imported; what is searched for where nothing of it may be. */
+const secretBytes = () =>
+  packets(fromBase64(secretFixtures.bob))
+    .find((one) => one.tag === 5)
+    ?.body.slice(-34, -2) ?? utf8("")
+
+/** What is done with secret keys, session keys and passwords beside sealing and opening, as far as the engine does it. */
+function withSecrets(p: CryptoProvider, bob: SecretKey, signal?: AbortSignal): Promise<unknown>[] {
+  const [algorithm = 0, ...key] = fromBase64(sessionKeyFixtures.good)
+  const sessionKey = { algorithm, bytes: Uint8Array.from(key) }
+  const userId = "xmpp:alice@example.org"
+  const calls = [
+    p.openWithSessionKey?.(fromBase64(signatureFixtures.good), { signal, sessionKey, verifyWith: [] }),
+    p.certifiedBy?.(certificate("alice"), { signal, by: [bob.certificate], userId }),
+    p.lifecycle?.certify(certificate("alice"), { signal, signWith: bob, userId }),
+    p.lifecycle?.renew(bob, { signal }),
+    p.lifecycle?.adopt?.(bob, bob.certificate.bytes, { signal }),
+    p.secrets?.export(bob, { signal, passphrase: utf8(PASSPHRASE) }),
+    p.secrets?.export(bob, { signal, passphrase: "none" }),
+    p.secrets?.encryptWithPassword(utf8(TEXT), { signal, password: PASSPHRASE }),
+    p.secrets?.decryptWithPassword(fromBase64(packagingFixtures.passwordOnly), { signal, password: PASSPHRASE }),
+  ]
+  return calls.filter((call) => call !== undefined)
+}
+
 /** One call of each kind, of which some succeed, some fail, and some are aborted on their way. */
 async function everything(p: CryptoProvider, alice: SecretKey): Promise<void> {
   const recipients = [alice.certificate]
+  const bob = await secret(p, "bob")
   const sealed = await p.signcrypt(utf8(TEXT), { recipients, signWith: alice })
   const open = (message: Uint8Array, signal?: AbortSignal) =>
     p.open(message, { signal, decryptWith: [alice], verifyWith: recipients })
@@ -29,10 +55,12 @@ async function everything(p: CryptoProvider, alice: SecretKey): Promise<void> {
   await failure(open(fromBase64(packagingFixtures.toMallory)))
   await failure(p.encrypt(utf8(TEXT), { recipients: [await p.inspect(certificate("expired"))], now: NOW }))
   await failure(p.importSecret(fromBase64(secretFixtures.lockedBob), { passphrase: utf8(PASSPHRASE) }))
+  await Promise.allSettled(withSecrets(p, bob))
   for (const ms of [0, 5, 50]) {
     const controller = new AbortController()
     const { signal } = controller
     const calls = [
+      ...(ms === 5 ? withSecrets(p, bob, signal) : []),
       p.signcrypt(utf8(TEXT), { signal, recipients, signWith: alice }),
       open(sealed, signal),
       p.generate({ userId: "xmpp:a@example.org" }, { signal }),
@@ -43,6 +71,7 @@ async function everything(p: CryptoProvider, alice: SecretKey): Promise<void> {
     controller.abort()
     await settled
   }
+  await bob[Symbol.asyncDispose]()
 }
 
 /** What must not get out of a provider: into files, to other processes, into errors. */
@@ -61,18 +90,23 @@ export const leakCases: readonly Case<CryptoProvider>[] = [
       }),
   },
   {
-    title: "no file that is left holds a text or a passphrase",
+    title: "no file that is left holds a text, a passphrase or a secret key",
     run: (p) =>
       watched(async (place) => {
         await everything(p, await newKey(p, "alice"))
-        const spelled = [TEXT, PASSPHRASE].flatMap((one) => spellings(utf8(one)))
-        const telling = () =>
-          place.files().filter(({ bytes }) => {
-            const content = saidBy(bytes)
-            return spelled.some((one) => content.includes(one))
-          })
-        if (!(await eventually(() => telling().length === 0))) {
-          expect(telling().map(({ path }) => path)).toEqual([])
+        const { fingerprint } = await p.inspect(certificate("bob"))
+        const holding = (secrets: readonly Uint8Array[]) => {
+          const spelled = secrets.flatMap(spellings)
+          const files = place.files().map(({ path, bytes }) => ({ path, content: saidBy(bytes) }))
+          return files.filter(({ content }) => spelled.some((one) => content.includes(one))).map(({ path }) => path)
+        }
+        const ofTexts = () => holding([utf8(TEXT), utf8(PASSPHRASE)])
+        if (!(await eventually(() => ofTexts().length === 0))) expect(ofTexts()).toEqual([])
+        // An engine that holds its keys has a secret in one place, which is its store, and nowhere else.
+        const places = (await p.secretKey(fingerprint)) === undefined ? 0 : 1
+        const ofKeys = () => holding([secretBytes()])
+        if (!(await eventually(() => ofKeys().length <= places))) {
+          expect(ofKeys(), `at most ${places} of these`).toHaveLength(places)
         }
       }),
   },
@@ -115,9 +149,6 @@ export const leakCases: readonly Case<CryptoProvider>[] = [
       const alice = await secret(p, "alice")
       const locked = fromBase64(secretFixtures.lockedBob)
       const half = fromBase64(secretFixtures.bob).subarray(0, 120)
-      const key = packets(fromBase64(secretFixtures.bob))
-        .find((one) => one.tag === 5)
-        ?.body.slice(-34, -2)
       const sealed = await p.encrypt(utf8(TEXT), { recipients: [alice.certificate] })
       const limits = { maxPlaintextBytes: 5 }
       const twice = concat(sealed, sealed)
@@ -135,7 +166,7 @@ export const leakCases: readonly Case<CryptoProvider>[] = [
         () => p.open(twice, { decryptWith: [alice], verifyWith: [] }),
         () => p.sign(utf8(TEXT), { signWith: { ...alice } }),
       ]
-      const secrets = [utf8(TEXT), passphrase, key ?? utf8("")].flatMap(spellings)
+      const secrets = [utf8(TEXT), passphrase, secretBytes()].flatMap(spellings)
       if (p.secrets !== undefined) {
         const { decryptWithPassword } = p.secrets
         const message = fromBase64(packagingFixtures.passwordOnly)
@@ -150,13 +181,10 @@ export const leakCases: readonly Case<CryptoProvider>[] = [
   {
     title: "a secret key handle shows nothing of the secret, neither as JSON nor to whoever walks through it",
     async run(p) {
-      const key = packets(fromBase64(secretFixtures.bob))
-        .find((one) => one.tag === 5)
-        ?.body.slice(-34, -2)
       const handles = await p.importSecret(fromBase64(secretFixtures.bob))
       const said = `${saidBy(handles)}\n${JSON.stringify(handles)}`
       expect(said).toContain(first(handles).certificate.fingerprint)
-      expect(spellings(key ?? utf8("")).filter((one) => said.includes(one))).toEqual([])
+      expect(spellings(secretBytes()).filter((one) => said.includes(one))).toEqual([])
     },
   },
   {

@@ -133,11 +133,30 @@ export const packagingCases: readonly Case<CryptoProvider>[] = [
     },
   },
   {
-    title: "a one-pass signature without its signature, or a text before which it stands, is never valid",
+    title: "a one-pass signature without its signature is BAD_DATA",
     async run(p) {
       await expectCode(tryOpen(p, fromBase64(signatureFixtures.missingSignature)), "BAD_DATA", { what: "message" })
-      const opened = await openAsBob(p, signatureFixtures.prefixSignature).catch(() => undefined)
-      if (opened !== undefined) expect(text(opened.plaintext)).toBe(TEXT)
+    },
+  },
+  {
+    title: "a signature before its text (RFC 9580 §10.3) counts for that text and its signer only, or is not read",
+    async run(p) {
+      const read = async (verifyWith: "alice" | "mallory") => {
+        try {
+          return await openAsBob(p, signatureFixtures.prefixSignature, [verifyWith])
+        } catch (error) {
+          if (isAurochsError(error, "BAD_DATA") || isAurochsError(error, "CANNOT_DECRYPT")) return undefined
+          throw error
+        }
+      }
+      const [opened, unknown] = [await read("alice"), await read("mallory")]
+      expect(unknown?.signatures.filter(({ kind }) => kind === "valid") ?? []).toEqual([])
+      if (opened === undefined) return
+      expect(text(opened.plaintext)).toBe(TEXT)
+      const valid = opened.signatures.filter(({ kind }) => kind === "valid")
+      expect(valid.length).toBeLessThanOrEqual(1)
+      const { fingerprint } = await p.inspect(certificate("alice"))
+      for (const one of valid) expect(one).toMatchObject({ certificate: fingerprint })
     },
   },
   {

@@ -3,6 +3,7 @@ import type { CryptoProvider } from "@aurochs/crypto"
 import { expect } from "vitest"
 import { type Case, unsupported } from "./case.ts"
 import {
+  aliceUnder,
   certificate,
   EARLY,
   expectCode,
@@ -231,7 +232,7 @@ export const sealingCases: readonly Case<CryptoProvider>[] = [
         (["expired", "revokedEncryption"] as const).map((name) => p.inspect(certificate(name), { now: NOW })),
       )
       const error = await failure(p.encrypt(utf8("x"), { recipients: [good, ...bad], now: NOW }))
-      if (!isAurochsError(error, "NO_USABLE_KEY")) throw new Error(`expected NO_USABLE_KEY, got ${String(error)}`)
+      if (!isAurochsError(error, "NO_USABLE_KEY")) broken(`expected NO_USABLE_KEY, got ${String(error)}`, error)
       const named = new Set(error.details.leftOut.map((one) => `${one.fingerprint} ${one.because}`))
       expect(named).toEqual(new Set([`${bad[0]?.fingerprint} expired`, `${bad[1]?.fingerprint} revoked`]))
     },
@@ -247,6 +248,10 @@ export const sealingCases: readonly Case<CryptoProvider>[] = [
         expect(bad).toMatchObject({ canEncrypt: false, canSign: false, userIds: [{ status: because }] })
         const call = p.encrypt(utf8("x"), { recipients: [bad], now: NOW })
         await expectCode(call, "NO_USABLE_KEY", { leftOut: [{ fingerprint: bad.fingerprint, because }] })
+        const [signWith, alice] = [await aliceUnder(p, name), await secret(p, "alice")]
+        const recipients = [alice.certificate]
+        await expectCode(p.sign(utf8("x"), { signWith }), "NO_USABLE_KEY")
+        await expectCode(p.signcrypt(utf8("x"), { recipients, signWith }), "NO_USABLE_KEY")
         expect(await p.inspect(certificate(name), { now: EARLY })).toMatchObject({ canEncrypt: true, canSign: true })
       }
     },

@@ -23,7 +23,7 @@ const malformed: Skips = {
 
 const sqop: Skips = {
   ...malformed,
-  "a one-pass signature without its signature, or a text before which it stands, is never valid": NO_KEY_NO_REASON,
+  "a one-pass signature without its signature is BAD_DATA": NO_KEY_NO_REASON,
 }
 
 const FORGED_AMONG_TWO = "it tells no session key of a message that has a forged signature beside a good one"

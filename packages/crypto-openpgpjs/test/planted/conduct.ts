@@ -19,6 +19,17 @@ async function telling<T>(call: Promise<T>, what: string): Promise<T> {
   }
 }
 
+/** Remembers every secret key by its fingerprint. */
+function byFingerprint(good: CryptoProvider) {
+  const made = new Map<string, SecretKey>()
+  const importSecret: CryptoProvider["importSecret"] = async (secret, options) => {
+    const keys = await good.importSecret(secret, options)
+    for (const key of keys) made.set(key.certificate.fingerprint, key)
+    return keys
+  }
+  return { importSecret, any: (key: SecretKey) => made.get(key.certificate.fingerprint) ?? key }
+}
+
 /** Puts the text into a file while it seals it. */
 function throughFile(
   good: CryptoProvider,
@@ -138,20 +149,88 @@ export const conduct: readonly Planted[] = [
     how: "finds the secret key by the fingerprint of any handle",
     caught: ["a secret key handle that another provider made is refused"],
     plant: (good) => {
-      const made = new Map<string, SecretKey>()
+      const { importSecret, any } = byFingerprint(good)
       return {
-        async generate(spec, options) {
-          const generated = await good.generate(spec, options)
-          made.set(generated.key.certificate.fingerprint, generated.key)
-          return generated
-        },
-        sign: (plaintext, options) =>
-          good.sign(plaintext, {
-            ...options,
-            signWith: made.get(options.signWith.certificate.fingerprint) ?? options.signWith,
-          }),
+        importSecret,
+        sign: (plaintext, options) => good.sign(plaintext, { ...options, signWith: any(options.signWith) }),
       }
     },
+  },
+  {
+    how: "opens with the secret key that any handle names",
+    caught: ["a secret key handle that another provider made is refused"],
+    plant: (good) => {
+      const { importSecret, any } = byFingerprint(good)
+      return {
+        importSecret,
+        open: (message, options) => good.open(message, { ...options, decryptWith: options.decryptWith.map(any) }),
+      }
+    },
+  },
+  {
+    how: "still opens with a disposed key",
+    caught: ["a disposed secret key does nothing any more, and disposing does not touch the caller's bytes"],
+    plant: (good) => {
+      const spares = new WeakMap<SecretKey, SecretKey>()
+      return {
+        async importSecret(secret, options) {
+          const [keys, others] = [await good.importSecret(secret, options), await good.importSecret(secret, options)]
+          keys.forEach((key, i) => {
+            const spare = others[i]
+            if (spare !== undefined) spares.set(key, spare)
+          })
+          return keys
+        },
+        open: (message, options) =>
+          good.open(message, { ...options, decryptWith: options.decryptWith.map((key) => spares.get(key) ?? key) }),
+      }
+    },
+  },
+  {
+    how: "asks for no signal where it looks for certifications",
+    caught: ["an aborted signal ends every call with ABORTED"],
+    plant: (good) => ({
+      async certifiedBy(bytes, { signal: _, ...options }) {
+        return (await good.certifiedBy?.(bytes, options)) ?? []
+      },
+    }),
+  },
+  {
+    how: "asks for no signal where it adopts",
+    caught: ["an aborted signal ends every call with ABORTED"],
+    plant: ({ lifecycle }) => ({
+      lifecycle: lifecycle && {
+        ...lifecycle,
+        adopt: async (key, bytes) => (await lifecycle.adopt?.(key, bytes)) ?? key,
+      },
+    }),
+  },
+  {
+    how: "exports a secret key through a file that it leaves behind",
+    caught: [
+      "no temporary file is left behind: after success, failure or abort",
+      "no file that is left holds a text, a passphrase or a secret key",
+    ],
+    plant: ({ secrets }) => ({
+      secrets: secrets && {
+        ...secrets,
+        async export(key, options) {
+          const exported = await secrets.export(key, options)
+          writeFileSync(join(tmpdir(), `planted-${Math.random()}`), exported, { mode: 0o600 })
+          return exported
+        },
+      },
+    }),
+  },
+  {
+    how: "keeps what it imports in a file",
+    caught: ["no file that is left holds a text, a passphrase or a secret key"],
+    plant: (good) => ({
+      importSecret(secret, options) {
+        appendFileSync(join(tmpdir(), "planted.key"), secret, { mode: 0o600 })
+        return good.importSecret(secret, options)
+      },
+    }),
   },
   {
     how: "puts the passphrase into its errors",
@@ -215,7 +294,7 @@ export const conduct: readonly Planted[] = [
   },
   {
     how: "keeps a log of what it sealed",
-    caught: ["no file that is left holds a text or a passphrase"],
+    caught: ["no file that is left holds a text, a passphrase or a secret key"],
     plant: (good) => ({
       signcrypt(plaintext, options) {
         appendFileSync(join(tmpdir(), "planted.log"), plaintext)

@@ -146,7 +146,7 @@ export const messages: readonly Planted[] = [
   },
   {
     how: "makes the best of what is no message",
-    caught: ["a one-pass signature without its signature, or a text before which it stands, is never valid"],
+    caught: ["a one-pass signature without its signature is BAD_DATA"],
     plant: onFailure((error) => (isAurochsError(error, "BAD_DATA") && !limitOf(error) ? nothing : undefined)),
   },
   {

@@ -5,7 +5,7 @@ import type { CryptoProvider, Opened, SignatureVerdict } from "@aurochs/crypto"
 export interface Planted {
   /** What it does wrong, as a sentence about "it". */
   readonly how: string
-  /** Parts of the titles of cases that must fail with it. */
+  /** Titles of the cases that must fail with it. */
   readonly caught: readonly string[]
   /** What is wrong, over a provider that is right. */
   plant(good: CryptoProvider): Partial<CryptoProvider>

@@ -24,6 +24,16 @@ function named(error: unknown, change: (details: { leftOut: readonly { because: 
 /** Wrong about what it makes. */
 export const sealing: readonly Planted[] = [
   {
+    how: "signs with a key that was good once",
+    caught: ["A4 A21: a key whose only User ID was revoked or has expired is not encrypted to, and does not sign"],
+    plant: (good) => ({
+      sign: (plaintext, options) =>
+        unless(good.sign(plaintext, options), "NO_USABLE_KEY", () =>
+          good.sign(plaintext, { ...options, now: new Date("2025-03-01T00:00:00Z") }),
+        ),
+    }),
+  },
+  {
     how: "has no name",
     caught: ["an engine tells its name, and which verdicts it gives"],
     plant: () => ({ name: "" }),

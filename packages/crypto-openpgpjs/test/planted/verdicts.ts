@@ -7,6 +7,18 @@ const isValid = (one: { kind: string }) => one.kind === "valid"
 /** Wrong about signatures. */
 export const verdicts: readonly Planted[] = [
   {
+    how: "takes what stands before a text for a signature of whoever it was given",
+    caught: ["a signature before its text (RFC 9580 §10.3) counts for that text and its signer only, or is not read"],
+    plant: (good) => ({
+      async open(message, options) {
+        const opened = await good.open(message, options)
+        const [given] = options.verifyWith
+        if (given === undefined || opened.signatures.length === 0) return opened
+        return { ...opened, signatures: [{ ...bogus, certificate: given.fingerprint }] }
+      },
+    }),
+  },
+  {
     how: "says valid where the arithmetic failed",
     caught: [
       "A1: a signature that names other recipients is not valid",
