@@ -134,14 +134,33 @@ describe("the first start", () => {
     expect(String(thrown)).toMatch(/aurochs key generate.*aurochs key import/)
   })
 
-  test("a list that cannot be asked for makes no key: the account may have one", async () => {
+  test.each(["service-unavailable", "forbidden", "not-authorized", "not-allowed"])(
+    "a list that cannot be asked for makes no key: the account may have one: %s",
+    async (condition) => {
+      const t = setUp({
+        before() {
+          throw stanzaError(condition)
+        },
+      })
+      expect(await thrownBy(t.prepare())).toMatchObject({ code: "STANZA_ERROR", details: { condition } })
+      expect(await t.storage.secrets.load(juliet)).toEqual([])
+    },
+  )
+
+  test("a list of one's own that may be written and not read is not written: others' keys are in it", async () => {
+    let hides = false
     const t = setUp({
-      before() {
-        throw stanzaError("service-unavailable")
+      before({ action, node }) {
+        if (hides && action === "items" && node === publicKeysNode) throw stanzaError("forbidden", "auth")
       },
     })
-    expect(await thrownBy(t.prepare())).toMatchObject({ code: "STANZA_ERROR" })
-    expect(await t.storage.secrets.load(juliet)).toEqual([])
+    putKeys(t.service, juliet, [foreign.small])
+    await t.hold(one)
+    hides = true
+    const announced = announceOwnKey({ ...t.options, key: one.key })
+    expect(await thrownBy(announced)).toMatchObject({ details: { condition: "forbidden" } })
+    hides = false
+    expect(await t.listed()).toEqual([foreign.small.fingerprint])
   })
 
   test("what could not be announced is announced by the next start, with the same key", async () => {

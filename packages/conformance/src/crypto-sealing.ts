@@ -4,6 +4,7 @@ import { expect } from "vitest"
 import { type Case, unsupported } from "./case.ts"
 import {
   aliceUnder,
+  broken,
   certificate,
   EARLY,
   expectCode,

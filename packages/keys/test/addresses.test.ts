@@ -138,6 +138,9 @@ describe("what headers say", () => {
   test("max-age", () => {
     expect(maxAgeMs("public, max-age=600")).toBe(600_000)
     expect(maxAgeMs("s-maxage=10")).toBeUndefined()
-    expect(maxAgeMs("no-cache")).toBeUndefined()
+    expect(maxAgeMs(undefined)).toBeUndefined()
+    for (const never of ["no-cache", "no-store, max-age=3600", "public, No-Store", 'no-cache="set-cookie"']) {
+      expect(maxAgeMs(never)).toBe(0)
+    }
   })
 })

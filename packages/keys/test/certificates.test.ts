@@ -6,7 +6,7 @@ import * as pgp from "openpgp"
 import { describe, expect, test } from "vitest"
 import { checkUpload, foundIn } from "../src/certificates/found.ts"
 import { fingerprintOf, keyIdOf, readSignature } from "../src/certificates/packets.ts"
-import { splitCertificates } from "../src/certificates/split.ts"
+import { gapOf, splitCertificates } from "../src/certificates/split.ts"
 
 const juliet = bareJid("juliet@example.org")
 const date = new Date("2026-11-01T00:00:00Z")
@@ -189,6 +189,30 @@ describe("a keyring is taken apart", () => {
     })
     const flooded = joined(bytesOf(primary), ...noise, ...[revocation, ...rest].map(bytesOf))
     expect((await judged(only(flooded)?.bytes ?? new Uint8Array())).isRevoked).toBe(true)
+  })
+
+  test("forged revocations with later dates do not push out a real one; if they might, nothing is said (A19, A21)", async () => {
+    const { publicKey: revoked } = await pgp.revokeKey({ key: own.key, date, format: "object" })
+    const later = new Date(date.getTime() + 86_400_000)
+    const { publicKey: again } = await pgp.revokeKey({ key: own.key, date: later, format: "object" })
+    const [primary, revocation, ...rest] = packetsOf(revoked.write())
+    const forged = (count: number) =>
+      Array.from({ length: count }, (_, i) => {
+        const body = (packetsOf(again.write())[1]?.body ?? new Uint8Array()).slice()
+        body[body.length - 1] = (body.at(-1) ?? 0) ^ (1 + i)
+        return packet(tag.signature, body)
+      })
+    const with8 = joined(bytesOf(primary), ...forged(8), ...[revocation, ...rest].map(bytesOf))
+    expect((await judged(only(with8)?.bytes ?? new Uint8Array())).isRevoked).toBe(true)
+    expect(
+      (await judged(only(joined(bytesOf(primary), ...forged(8), ...rest.map(bytesOf)))?.bytes ?? bytes)).isRevoked,
+    ).toBe(false)
+    const with200 = joined(bytesOf(primary), ...forged(200), ...[revocation, ...rest].map(bytesOf))
+    const reduced = only(with200)
+    expect(reduced && gapOf(reduced)).toBe("too-many-signatures")
+    expect(foundIn(with200, juliet, { source: "hkp", binds: "nothing" }, () => true)).toMatchObject([
+      { missing: own.fingerprint, because: "too-many-signatures", source: "hkp" },
+    ])
   })
 
   test("of too many User IDs the owner's stays (A19)", async () => {

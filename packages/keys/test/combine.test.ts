@@ -229,6 +229,13 @@ describe("cached", () => {
     expect(t.inner.asked).toEqual([juliet, romeo, juliet])
   })
 
+  test("what its source does not want kept is asked for each time, and not given as stale", async () => {
+    const t = setUp([found("wkd", 1, { expiresInMs: 0 })], { staleMs: 5_000 })
+    await ask(t.directory)
+    await ask(t.directory)
+    expect(t.inner.asked).toEqual([juliet, juliet])
+  })
+
   test("stale while it is asked for again, then gone", async () => {
     const failures: unknown[] = []
     const t = setUp([found("wkd", 1, { expiresInMs: 1_000 })], { staleMs: 5_000, onFailure: (f) => failures.push(f) })

@@ -2,7 +2,7 @@ import { once } from "node:events"
 import { createServer } from "node:http"
 import { type AddressInfo, connect } from "node:net"
 import { isAurochsError } from "@aurochs/core"
-import { describe, expect, test } from "vitest"
+import { describe, expect, test, vi } from "vitest"
 import { type HttpOptions, httpClient } from "../src/http/client.ts"
 import { type Handler, selfSigned, webServer } from "./web-server.ts"
 
@@ -244,22 +244,9 @@ describe("redirects", () => {
     "through a proxy: CONNECT with the name, TLS to the server, no private literal",
     async () => {
       await using server = await webServer((_, response) => response.end("behind"), tls)
-      const tunnels: string[] = []
-      const proxy = createServer()
-      proxy.on("connect", (request, socket) => {
-        tunnels.push(request.url ?? "")
-        const upstream = connect(server.port, "127.0.0.1", () => {
-          socket.write("HTTP/1.1 200 OK\r\n\r\n")
-          upstream.pipe(socket)
-          socket.pipe(upstream)
-        })
-        upstream.on("error", () => socket.destroy())
-        socket.on("error", () => upstream.destroy())
-      })
-      proxy.listen(0, "127.0.0.1")
-      await once(proxy, "listening")
-      const { port } = proxy.address() as AddressInfo
-      const http = httpClient({ ca: tls?.cert, proxy: { https: `http://127.0.0.1:${port}` } })
+      await using proxy = await tunnelTo(server.port)
+      const { tunnels } = proxy
+      const http = httpClient({ ca: tls?.cert, proxy: { https: proxy.url } })
       const answer = await http({ url: new URL("https://keys.example/a"), maxBytes: 100 })
       expect(new TextDecoder().decode(answer?.bytes)).toBe("behind")
       expect(tunnels).toEqual(["keys.example:443"])
@@ -268,8 +255,58 @@ describe("redirects", () => {
         expect(error).toMatchObject({ code: "NETWORK", details: { phase: "connect" } })
       }
       expect(tunnels).toHaveLength(1)
+    },
+  )
+
+  test.skipIf(tls === undefined)("by default the environment names the proxy, and what is not for it", async () => {
+    await using server = await webServer((_, response) => response.end("behind"), tls)
+    await using proxy = await tunnelTo(server.port)
+    for (const name of ["https_proxy", "http_proxy", "HTTP_PROXY", "no_proxy", "NO_PROXY"]) vi.stubEnv(name, undefined)
+    vi.stubEnv("HTTPS_PROXY", proxy.url)
+    const get = (o: HttpOptions, url: string) =>
+      httpClient({ ca: tls?.cert, ...o })({ url: new URL(url), maxBytes: 100 })
+    try {
+      expect(new TextDecoder().decode((await get({}, "https://keys.example/a"))?.bytes)).toBe("behind")
+      expect(proxy.tunnels).toEqual(["keys.example:443"])
+      vi.stubEnv("NO_PROXY", "keys.example")
+      const resolve = async () => [{ address: "127.0.0.1", port: server.port }]
+      await get({ resolve, allowPrivate: ["keys.example"] }, "https://keys.example/a")
+      expect(proxy.tunnels).toHaveLength(1)
+      // Plain HTTP is for one's own machine: a proxy's loopback is another one.
+      vi.stubEnv("NO_PROXY", undefined)
+      for (const name of ["http_proxy", "HTTP_PROXY"]) vi.stubEnv(name, proxy.url)
+      await using plain = await webServer((_, response) => response.end("here"))
+      await get({ allowPrivate: ["127.0.0.1"] }, `http://127.0.0.1:${plain.port}/x`)
+      expect(plain.asked).toHaveLength(1)
+      expect(proxy.tunnels).toHaveLength(1)
+    } finally {
+      vi.unstubAllEnvs()
+    }
+  })
+})
+
+/** A proxy that leads everywhere to one port of ours. */
+async function tunnelTo(target: number) {
+  const tunnels: string[] = []
+  const proxy = createServer()
+  proxy.on("connect", (request, socket) => {
+    tunnels.push(request.url ?? "")
+    const upstream = connect(target, "127.0.0.1", () => {
+      socket.write("HTTP/1.1 200 OK\r\n\r\n")
+      upstream.pipe(socket)
+      socket.pipe(upstream)
+    })
+    upstream.on("error", () => socket.destroy())
+    socket.on("error", () => upstream.destroy())
+  })
+  proxy.listen(0, "127.0.0.1")
+  await once(proxy, "listening")
+  return {
+    tunnels,
+    url: `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`,
+    async [Symbol.asyncDispose]() {
       proxy.closeAllConnections()
       proxy.close()
     },
-  )
-})
+  }
+}

@@ -3,7 +3,7 @@ import { dearmor } from "@aurochs/crypto/armor"
 import { readPackets, tag } from "@aurochs/crypto/packets"
 import type { Found, Missing } from "../directory.ts"
 import { fingerprintOf } from "./packets.ts"
-import { isTooLarge, type Reduced, splitCertificates } from "./split.ts"
+import { gapOf, type Reduced, splitCertificates } from "./split.ts"
 
 /** How a source speaks of what it has. */
 export interface Provenance {
@@ -28,7 +28,8 @@ export function foundIn(
   return splitCertificates(unpacked(bytes), owner).flatMap((one): (Found | Missing)[] => {
     if (!want(one) || seen.has(one.fingerprint)) return []
     seen.add(one.fingerprint)
-    if (isTooLarge(one)) return [candidateGap(one.fingerprint, "too-large", provenance.source)]
+    const gap = gapOf(one)
+    if (gap !== undefined) return [candidateGap(one.fingerprint, gap, provenance.source)]
     return [{ bytes: one.bytes, ...provenance }]
   })
 }

@@ -74,6 +74,8 @@ export function cached(directory: KeyDirectory, o: CacheOptions = {}): KeyDirect
     const now = clock.now().getTime()
     const freshUntil = now + lifetimeOf(items, bounds)
     entries.delete(key)
+    // The source does not want it kept: not as what is stale either.
+    if (items.some((one) => "bytes" in one && one.expiresInMs === 0)) return
     entries.set(key, { owner: query.owner, items, freshUntil, staleUntil: freshUntil + bounds.staleMs })
     for (const oldest of entries.keys()) {
       if (entries.size <= maxEntries) break

@@ -10,7 +10,7 @@ import {
   type Random,
 } from "@aurochs/core"
 import { candidateGap } from "../certificates/found.ts"
-import { isTooLarge, type Reduced, splitCertificates } from "../certificates/split.ts"
+import { gapOf, type Reduced, splitCertificates } from "../certificates/split.ts"
 import type { KeyDirectory } from "../directory.ts"
 import { askOpenpgpkey } from "./client.ts"
 import { trustedServers } from "./servers.ts"
@@ -57,8 +57,8 @@ export function dnsDirectory(o: DnsOptions = {}): KeyDirectory {
       for (const one of found) {
         if (seen.has(one.fingerprint) || (fingerprint !== undefined && fingerprint !== one.fingerprint)) continue
         seen.add(one.fingerprint)
-        if (!answer.isValidated) yield candidateGap(one.fingerprint, "not-validated", SOURCE)
-        else if (isTooLarge(one)) yield candidateGap(one.fingerprint, "too-large", SOURCE)
+        const gap = answer.isValidated ? gapOf(one) : "not-validated"
+        if (gap !== undefined) yield candidateGap(one.fingerprint, gap, SOURCE)
         else yield { bytes: one.bytes, source: SOURCE, binds: "dnssec", expiresInMs: answer.ttlMs }
       }
     },

@@ -144,9 +144,11 @@ function dispatcherFor(o: HttpOptions, connect: ReturnType<typeof guardedConnect
   // No connection outlives its answer: each one is checked.
   const agent = { connect, pipelining: 0, connections: 8 }
   if (o.proxy === "none") return new Agent(agent)
+  // Plain HTTP is for loopback only, which a proxy would take for its own.
+  const direct = { httpProxy: "" }
   const named = typeof o.proxy === "object" ? { httpsProxy: o.proxy.https, noProxy: o.proxy.except ?? "" } : {}
   const ca = o.ca === undefined ? {} : { requestTls: { ca: typeof o.ca === "string" ? o.ca : [...o.ca] } }
-  return new EnvHttpProxyAgent({ ...agent, ...named, ...ca })
+  return new EnvHttpProxyAgent({ ...agent, ...direct, ...named, ...ca })
 }
 
 async function bounded(body: AsyncIterable<Uint8Array>, maxBytes: number, host: string): Promise<Uint8Array> {

@@ -14,11 +14,12 @@ export function retryAfterMs(value: string | undefined, now: Date): number | und
 }
 
 /**
- * How long an answer may be kept (RFC 9111 §5.2.2.1).
+ * How long an answer may be kept (RFC 9111 §5.2.2.1, §5.2.2.4, §5.2.2.5).
  *
- * @returns milliseconds; undefined if the server says nothing of it
+ * @returns milliseconds, 0 for `no-store` and `no-cache`; undefined if the server says nothing of it
  */
 export function maxAgeMs(cacheControl: string | undefined): number | undefined {
+  if (/(?:^|[\s,])no-(?:store|cache)(?:$|[\s,=])/i.test(cacheControl ?? "")) return 0
   const match = /(?:^|[\s,])max-age="?([0-9]{1,9})"?(?:$|[\s,])/i.exec(cacheControl ?? "")
   return match?.[1] === undefined ? undefined : Number(match[1]) * 1000
 }

@@ -1,4 +1,11 @@
-import { AurochsError, type BareJid, type CallOptions, type Fingerprint, isAurochsError } from "@aurochs/core"
+import {
+  AurochsError,
+  type BareJid,
+  type CallOptions,
+  type Fingerprint,
+  isAurochsError,
+  sameBareJid,
+} from "@aurochs/core"
 import { type PublicKeyEntry, pubkey, publicKeyNode, publicKeysList, publicKeysNode } from "@aurochs/xml"
 import type { Found, Missing } from "../directory.ts"
 import { invisibleBecause, newestItemOf, type PepContext } from "./context.ts"
@@ -12,7 +19,8 @@ const AT_ONCE = 4
 /**
  * The account's newest key list (XEP-0373 §4.2, §4.4); empty if there is none that we may see.
  *
- * @throws {AurochsError} `BAD_DATA` if what is there is no key list: it must not pass for an empty one
+ * @throws {AurochsError} `BAD_DATA` if what is there is no key list: it must not pass for an empty one; `STANZA_ERROR` for
+ * every answer about one's own list but `item-not-found`
  */
 export async function readList(
   pep: PepContext,
@@ -24,7 +32,10 @@ export async function readList(
     if (item === undefined) return []
     if (item.payload !== undefined) return publicKeysList.read(item.payload)
   } catch (error) {
-    if (invisibleBecause(error) !== undefined) return []
+    const because = invisibleBecause(error)
+    // One's own list is there to be seen: a server that does not let us is at fault, and a list that is written anew, or a
+    // key that is made anew, because of that would be a loss.
+    if (because === "item-not-found" || (because !== undefined && !sameBareJid(owner, pep.account))) return []
     throw error
   }
   throw new AurochsError("BAD_DATA", "the key list came without its payload", { what: "xml" })

@@ -115,7 +115,7 @@ async function deleteNode(pep: PepContext, node: string, options: CallOptions): 
   try {
     await change(pep, pubsub.deleteNode(node), options)
   } catch (error) {
-    if (invisibleBecause(error) === undefined) throw error
+    if (invisibleBecause(error) !== "item-not-found") throw error
   }
 }
 
