@@ -4,6 +4,7 @@ import {
   chooseKeys,
   isStale,
   judgeKeys,
+  type KeyDirectory,
   lastReadAt,
   pepDirectory,
   pinned,
@@ -11,7 +12,7 @@ import {
   type TrustPolicy,
   tofu,
 } from "@aurochs/keys"
-import { memoryStorage } from "@aurochs/storage"
+import { type KeyStore, memoryStorage } from "@aurochs/storage"
 import { pubkey, publicKeyNode, publicKeysList, publicKeysNode } from "@aurochs/xml"
 import { describe, expect, test } from "vitest"
 import { collect, juliet, julietKeys, makeKey, putKeys, romeo, standingClock } from "./people.ts"
@@ -20,6 +21,51 @@ import { type PepBehaviour, pepService } from "./pep-service.ts"
 const { provider, keys } = await julietKeys(3)
 const [one, two, three] = keys.map((key) => key.small) as [Cert, Cert, Cert]
 type Cert = (typeof keys)[number]["small"]
+
+describe("two readings at once", () => {
+  test("neither takes back what the other found: a revocation stays, whoever writes last", async () => {
+    const [made] = keys
+    const { lifecycle } = provider
+    if (made === undefined || lifecycle === undefined) throw new Error("nothing to change")
+    const clock = standingClock()
+    const at = { now: clock.now() }
+    const renewed = (await lifecycle.renew(made.key, { ...at, expiresInMs: 86_400_000 * 365 })).certificate
+    const revoked = await lifecycle.revoke(made.key, { ...at, reason: "compromised" })
+    for (const order of [
+      [renewed, revoked],
+      [revoked, renewed],
+    ]) {
+      const storage = memoryStorage()
+      const base = { owner: juliet, provider, clock, audit: storage.audit, account: romeo, state: storage.state }
+      const reading = (bytes: Uint8Array, store: KeyStore) => {
+        const directory: KeyDirectory = {
+          name: "pep",
+          async *lookup() {
+            yield { bytes, source: "pep", binds: "account" }
+          },
+        }
+        return refreshKeys({ ...base, directory, keys: store })
+      }
+      await reading(one.bytes, storage.keys)
+      // Both have read what is stored before either of them writes.
+      const { promise: bothRead, resolve } = Promise.withResolvers<void>()
+      let writing = 0
+      const waiting: KeyStore = {
+        ...storage.keys,
+        async put(key, options) {
+          if (++writing === 2) resolve()
+          await bothRead
+          return storage.keys.put(key, options)
+        },
+      }
+      await Promise.all(order.map(({ bytes }) => reading(bytes, waiting)))
+      const [stored] = await collect(storage.keys.keysOf(juliet))
+      const info = await provider.inspect(stored?.bytes ?? new Uint8Array(), { now: clock.now() })
+      expect(info.revokedAt).toBeDefined()
+      expect(info.expiresAt).toBeDefined()
+    }
+  })
+})
 
 /** Romeo's bot keeps Juliet's keys. */
 function setUp(behaviour: PepBehaviour = {}) {

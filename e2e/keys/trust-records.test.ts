@@ -347,7 +347,7 @@ describe("the first list", () => {
       ...store,
       async put(key, options) {
         if (++puts === 2) throw new AurochsError("STORAGE", "the disk is full", { operation: "keys.put" })
-        await store.put(key, options)
+        return store.put(key, options)
       },
     }
     const broken = await thrownBy(refreshKeys({ ...reading(storage, breaking), directory: both }))
@@ -371,7 +371,7 @@ describe("the first list", () => {
         const work = between
         between = undefined
         await work?.()
-        await one.put(key, options)
+        return one.put(key, options)
       },
     }
     await refreshKeys({ ...reading(storage, slow), directory: both })

@@ -17,14 +17,14 @@ export function recentKeys(store: AuthenticatedKeys, clock: Clock): RecentKeys {
   const held = new Map<BareJid, { readonly at: number; readonly keys: readonly KnownKey[] }>()
   /** Grows with each change: what was being read meanwhile is not held. */
   let changes = 0
-  const changing = async (owner: BareJid, change: () => Promise<void>) => {
+  const changing = async <T>(owner: BareJid, change: () => Promise<T>): Promise<T> => {
     const forget = () => {
       changes += 1
       held.delete(owner)
     }
     forget()
     try {
-      await change()
+      return await change()
     } finally {
       forget()
     }

@@ -86,6 +86,26 @@ export const keyStoreCases: readonly Case<Pair<KeyStore>>[] = [
     },
   },
   {
+    title: "keys: of two who change the same certificate at once one is told (ifBytes), and nothing is lost",
+    async run({ first, second }) {
+      const at = (...bytes: number[]) => knownKey("1", { bytes: new Uint8Array(bytes) })
+      const ifAbsent = { ifBytes: "absent" } as const
+      expect(await first.put(at(1), { ifBytes: new Uint8Array([1]) })).toEqual({ kind: "conflict" })
+      expect(await collect(second.keysOf(romeo))).toEqual([])
+      expect(await first.put(at(1), ifAbsent)).toEqual({ kind: "stored" })
+      expect(await second.put(at(9), ifAbsent)).toEqual({ kind: "conflict" })
+      const ifOne = { ifBytes: new Uint8Array([1]) }
+      const both = await Promise.all([first.put(at(1, 2), ifOne), second.put(at(1, 3), ifOne)])
+      expect(both.map(({ kind }) => kind).sort()).toEqual(["conflict", "stored"])
+      const won = both[0]?.kind === "stored" ? at(1, 2) : at(1, 3)
+      expect(await collect(first.keysOf(romeo))).toEqual([won])
+      // Without a condition it replaces, as ever; another owner's or another key is none of it.
+      expect(await first.put(at(4))).toEqual({ kind: "stored" })
+      expect(await second.put(knownKey("1", { owner: nurse }), ifAbsent)).toEqual({ kind: "stored" })
+      expect(await collect(second.keysOf(romeo))).toEqual([at(4)])
+    },
+  },
+  {
     title: "keys: an aborted call rejects with ABORTED and changes nothing",
     async run({ first }) {
       const aborted = expect.objectContaining({ code: "ABORTED" })

@@ -12,6 +12,7 @@ import { collect, equalBytes } from "./collect.ts"
 import type { KeyDirectory, Missing } from "./directory.ts"
 import { beginReading, endReading, isCounted, readBefore, type Stamp, stampFor } from "./first-seen.ts"
 import { GONE, isGone } from "./gone.ts"
+import { putOver } from "./put-over.ts"
 import { announcedIn, type ReadKey, readDirectory, tryInspect } from "./reading.ts"
 import { findUserId } from "./user-id.ts"
 
@@ -141,7 +142,7 @@ export async function refreshKeys(o: RefreshOptions): Promise<Refreshed> {
 
   // The log first: after a crash in between a line twice is better than a key without one.
   const told = await writeAudit(o, changed, reading.unreadable, readAt, toldBefore)
-  for (const key of puts) await o.keys.put(key, call)
+  for (const key of puts) await putOver(o.keys, key, byPrint.get(key.fingerprint), (now) => bothOf(now, key, o), call)
   // The keys first: after a crash in between the rest of a first list is still known to belong to it.
   await endReading(o, reading, { readAt, told, signal: o.signal })
   const missing = [...reading.gaps].flatMap(([print, because]) => {
@@ -163,6 +164,13 @@ function newKey(owner: BareJid, { info, found }: ReadKey, stamp: Stamp): KnownKe
     announced: found.binds === "account",
     approval: "none",
   }
+}
+
+/** What another program has stored meanwhile, with what was read here. */
+async function bothOf(stored: KnownKey, key: KnownKey, o: RefreshOptions): Promise<KnownKey> {
+  const isMore = RANK.indexOf(key.binds) > RANK.indexOf(stored.binds)
+  const bytes = (await mergedBytes(stored.bytes, key.bytes, o)) ?? stored.bytes
+  return { ...(isMore ? key : stored), approval: stored.approval, announced: key.announced, bytes }
 }
 
 /** The stored key with what was found; the same object if nothing changed. */

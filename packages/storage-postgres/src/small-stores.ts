@@ -43,16 +43,22 @@ export function keysOn(link: Connection, namespace: string): KeyStore {
     },
     async put(key, options) {
       const { owner, fingerprint, ...changing } = columnsOf(key)
-      await link.run(
-        "keys.put",
-        (db) =>
-          db
-            .insertInto("keys")
-            .values({ namespace, owner, fingerprint, ...changing })
-            .onConflict((conflict) => conflict.columns(["namespace", "owner", "fingerprint"]).doUpdateSet(changing))
-            .execute(),
-        options,
-      )
+      const { ifBytes } = options ?? {}
+      const put = async (db: Database): Promise<bigint | undefined> => {
+        if (ifBytes instanceof Uint8Array) {
+          const at = db.updateTable("keys").set(changing).where("namespace", "=", namespace)
+          const row = at.where("owner", "=", owner).where("fingerprint", "=", fingerprint)
+          return (await row.where("bytes", "=", Buffer.from(ifBytes)).executeTakeFirst()).numUpdatedRows
+        }
+        const insert = db.insertInto("keys").values({ namespace, owner, fingerprint, ...changing })
+        const inserted = insert.onConflict((conflict) => {
+          const there = conflict.columns(["namespace", "owner", "fingerprint"])
+          return ifBytes === "absent" ? there.doNothing() : there.doUpdateSet(changing)
+        })
+        return (await inserted.executeTakeFirst()).numInsertedOrUpdatedRows
+      }
+      const changed = await link.run("keys.put", put, options)
+      return { kind: changed === 0n ? "conflict" : "stored" }
     },
     async remove(owner, fingerprint, options) {
       await link.run(

@@ -11,4 +11,14 @@ export {
   type OutboxId,
   type Settlement,
 } from "./outbox.ts"
-export type { AuditEvent, AuditLog, KeyStore, SecretStore, SeenSet, StateStore, StateValue, Storage } from "./stores.ts"
+export type {
+  AuditEvent,
+  AuditLog,
+  KeyStore,
+  PutKeyOptions,
+  SecretStore,
+  SeenSet,
+  StateStore,
+  StateValue,
+  Storage,
+} from "./stores.ts"

@@ -1,7 +1,16 @@
 import { type BareJid, cryptoRandom, type Fingerprint, type KnownKey, randomId } from "@aurochs/core"
 import type { Backing } from "./backing.ts"
 import { base64, bytes, date, fields, flag, type JsonFormat, list, oneOf, optional, text, textRecord } from "./json.ts"
-import type { AuditEvent, AuditLog, KeyStore, SecretStore, SeenSet, StateStore, StateValue } from "./stores.ts"
+import type {
+  AuditEvent,
+  AuditLog,
+  KeyStore,
+  PutKeyOptions,
+  SecretStore,
+  SeenSet,
+  StateStore,
+  StateValue,
+} from "./stores.ts"
 
 /** A set of seen texts on any backing. */
 export function seenOn(backing: Backing): SeenSet {
@@ -31,14 +40,15 @@ export function keysOn(backing: Backing): KeyStore {
       yield* found.sort()
     },
     put: (key, options) =>
-      owners.update(
+      owners.update<{ kind: "stored" | "conflict" }>(
         "keys.put",
         key.owner,
         (old) => {
           const keys = [...(old?.keys ?? [])]
           const at = keys.findIndex((other) => other.fingerprint === key.fingerprint)
+          if (!isAsExpected(keys[at], options?.ifBytes)) return { document: "keep", result: { kind: "conflict" } }
           keys.splice(at < 0 ? keys.length : at, at < 0 ? 0 : 1, key)
-          return { document: { owner: key.owner, keys }, result: undefined }
+          return { document: { owner: key.owner, keys }, result: { kind: "stored" } }
         },
         options,
       ),
@@ -54,6 +64,12 @@ export function keysOn(backing: Backing): KeyStore {
       ),
     [Symbol.asyncDispose]: () => owners[Symbol.asyncDispose](),
   }
+}
+
+function isAsExpected(stored: KnownKey | undefined, ifBytes: PutKeyOptions["ifBytes"]): boolean {
+  if (ifBytes === undefined) return true
+  if (ifBytes === "absent") return stored === undefined
+  return stored !== undefined && Buffer.compare(stored.bytes, ifBytes) === 0
 }
 
 /** A secret store on any backing. */

@@ -14,14 +14,24 @@ export interface SeenSet extends AsyncDisposable {
   claim(key: string, carriedIn: string, options?: CallOptions): Promise<"first" | "same-stanza" | "elsewhere">
 }
 
+/** When a key is to be stored. */
+export interface PutKeyOptions extends CallOptions {
+  readonly ifBytes?: Uint8Array | "absent" | undefined
+}
+
 /** Certificates of contacts, with what is known of each. */
 export interface KeyStore extends AsyncDisposable {
   /** In the order in which they were first seen. */
   keysOf(owner: BareJid, options?: CallOptions): AsyncIterable<KnownKey>
   /** Every owner that has a key here, sorted. */
   owners(options?: CallOptions): AsyncIterable<BareJid>
-  /** Inserts, or replaces by (owner, fingerprint). Durable when it resolves. */
-  put(key: KnownKey, options?: CallOptions): Promise<void>
+  /**
+   * Inserts, or replaces by (owner, fingerprint). Durable when it resolves.
+   *
+   * @param options.ifBytes store only if these are still the bytes of the stored key; `"absent"`: only if there is none
+   * @returns `conflict` if it is not so; nothing was changed then
+   */
+  put(key: KnownKey, options?: PutKeyOptions): Promise<{ readonly kind: "stored" | "conflict" }>
   remove(owner: BareJid, fingerprint: Fingerprint, options?: CallOptions): Promise<void>
 }
 

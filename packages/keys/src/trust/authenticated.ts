@@ -1,5 +1,5 @@
 import { AurochsError, type BareJid, type CallOptions, type Fingerprint, type KnownKey } from "@aurochs/core"
-import type { KeyStore } from "@aurochs/storage"
+import type { KeyStore, PutKeyOptions } from "@aurochs/storage"
 
 /** How a decision is written down. */
 export interface Deciding extends CallOptions {
@@ -13,7 +13,7 @@ export interface AuthenticatedKeys extends KeyStore {
    * Inserts a key, or replaces what is known of its certificate. What was decided of a known key stands, also what was
    * decided while `key` was on its way here, and so does when it was first seen: `decide` alone changes the one.
    */
-  put(key: KnownKey, options?: CallOptions): Promise<void>
+  put(key: KnownKey, options?: PutKeyOptions): Promise<{ readonly kind: "stored" | "conflict" }>
   /**
    * Changes what the operator says of a known key, and nothing else of it.
    *

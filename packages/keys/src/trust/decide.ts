@@ -1,5 +1,6 @@
 import type { BareJid, CallOptions, Clock, Fingerprint, KnownKey } from "@aurochs/core"
 import type { AuditLog, KeyStore } from "@aurochs/storage"
+import { putOver } from "../put-over.ts"
 import { isAuthenticated, notKnown } from "./authenticated.ts"
 
 /** What deciding about a key needs. */
@@ -40,7 +41,8 @@ export async function decideKey(o: DecideOptions): Promise<KnownKey> {
     // Others may have merged something into the certificate since.
     const key = await keyOf(o)
     const stays = o.unlessDistrusted && key.approval === "distrusted"
-    if (!stays) await o.keys.put({ ...key, approval: o.approval }, call)
+    const decided = (stored: KnownKey) => ({ ...stored, approval: o.approval })
+    if (!stays) await putOver(o.keys, decided(key), key, decided, call)
   }
   const decided = await keyOf(o)
   // Somebody else distrusted it meanwhile: so the log does not end with a decision that was not taken.

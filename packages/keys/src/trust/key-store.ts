@@ -110,7 +110,7 @@ export function authenticatedKeys(o: AuthenticatedKeysOptions): AuthenticatedKey
         stored = withoutLoss(key, records[key.fingerprint])
         return { ...records, [key.fingerprint]: recordOf(stored) }
       })
-      await o.keys.put(stored, options)
+      return o.keys.put(stored, options)
     },
     async decide(owner, fingerprint, approval, options) {
       await changeRecords(await place(options), owner, async (records) => {
