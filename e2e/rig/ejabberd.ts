@@ -57,7 +57,8 @@ export async function startEjabberd(
     ],
     { env, cwd: folder },
   )
-  await server.waitFor(/accounts are there/)
+  // Erlang on a busy machine: its first start compiles what it loads.
+  await server.waitFor(/accounts are there/, 90_000)
   await server.waitFor(/Start accepting TCP connections/)
   return { domain, service: `xmpp://127.0.0.1:${port}`, stop: () => server.stop("SIGKILL") }
 }
