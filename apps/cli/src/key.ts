@@ -107,9 +107,10 @@ async function generate(options: GlobalOptions & PassphraseOptions & { jid: stri
     "making a key",
     world.provider.generate({ userId: `xmpp:${account}`, version: options.v6 ? 6 : 4 }, { now: world.clock.now() }),
   )
-  await keepFitting(world, account, [key], protect)
   const { fingerprint } = key.certificate
+  // First, so that no key is kept that nobody could revoke once its secret is lost.
   const revocationFile = revocation && (await revocationFileOf(options.home, fingerprint, revocation))
+  await keepFitting(world, account, [key], protect)
   print(
     options.json,
     { account, fingerprint, revocationFile },
