@@ -290,7 +290,9 @@ describe("what happens at the same time", () => {
     const audit: AuditLog = {
       ...storage.audit,
       // Between what deciding reads and what it writes.
-      append: () => store.put({ ...seen(a, 0), bytes: revoked?.bytes ?? new Uint8Array() }),
+      append: async () => {
+        await store.put({ ...seen(a, 0), bytes: revoked?.bytes ?? new Uint8Array() })
+      },
     }
     await decideKey({ ...reading(storage, store), audit, ...verifiedOf(a) })
     const known = await collect(store.keysOf(romeo))
@@ -300,7 +302,9 @@ describe("what happens at the same time", () => {
     const plain = { ...storage.keys }
     const between: AuditLog = {
       ...storage.audit,
-      append: () => plain.put({ ...seen(b, 0), bytes: revoked?.bytes ?? new Uint8Array() }),
+      append: async () => {
+        await plain.put({ ...seen(b, 0), bytes: revoked?.bytes ?? new Uint8Array() })
+      },
     }
     await plain.put(seen(b, 0))
     await decideKey({ ...reading(storage, store), keys: plain, audit: between, ...verifiedOf(b) })

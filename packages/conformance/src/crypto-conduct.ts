@@ -8,6 +8,7 @@ import {
   expectVerdicts,
   first,
   fromBase64,
+  NOW,
   newKey,
   openAsBob,
   secret,
@@ -43,6 +44,7 @@ export const conductCases: readonly Case<CryptoProvider>[] = [
       const recipients = [alice.certificate]
       const sessionKey = { algorithm: 9, bytes: new Uint8Array(32) }
       const password = "password"
+      const now = NOW
       const calls = [
         p.inspect(bytes, { signal }),
         p.minimize(bytes, { signal, keepUserId: "xmpp:alice@example.org" }),
@@ -63,6 +65,10 @@ export const conductCases: readonly Case<CryptoProvider>[] = [
         p.secrets?.export(alice, { signal, passphrase: "none" }),
         p.secrets?.encryptWithPassword(bytes, { signal, password }),
         p.secrets?.decryptWithPassword(bytes, { signal, password }),
+        p.keyFacts?.encryptionKey(bytes, { signal, now }),
+        p.keyFacts?.signingKey(alice, { signal, now }),
+        p.keyFacts?.decryptionKeys(alice, { signal }),
+        p.keyFacts?.signers(bytes, { signal, now, signedAt: now }),
       ].filter((call) => call !== undefined)
       await Promise.all(calls.map((call) => expectCode(call, "ABORTED")))
     },

@@ -1,4 +1,5 @@
-import type { CryptoProvider, SecretKey } from "@aurochs/crypto"
+import { isAurochsError } from "@aurochs/core"
+import type { CryptoProvider, KeyLifecycle, SecretKey, SecretTransfer } from "@aurochs/crypto"
 import { expect } from "vitest"
 import { type Case, unsupported } from "./case.ts"
 import { certificate, concat, failure, first, fromBase64, NOW, newKey, packets, secret, utf8 } from "./crypto-help.ts"
@@ -32,13 +33,31 @@ function withSecrets(p: CryptoProvider, bob: SecretKey, signal?: AbortSignal): P
     p.certifiedBy?.(certificate("alice"), { signal, by: [bob.certificate], userId }),
     p.lifecycle?.certify(certificate("alice"), { signal, signWith: bob, userId }),
     p.lifecycle?.renew(bob, { signal }),
+    p.lifecycle && generatedThenRevoked(p, p.lifecycle, signal),
     p.lifecycle?.adopt?.(bob, bob.certificate.bytes, { signal }),
     p.secrets?.export(bob, { signal, passphrase: utf8(PASSPHRASE) }),
     p.secrets?.export(bob, { signal, passphrase: "none" }),
-    p.secrets?.encryptWithPassword(utf8(TEXT), { signal, password: PASSPHRASE }),
-    p.secrets?.decryptWithPassword(fromBase64(packagingFixtures.passwordOnly), { signal, password: PASSPHRASE }),
+    p.secrets && closedThenOpened(p.secrets, signal),
   ]
   return calls.filter((call) => call !== undefined)
+}
+
+/** Of a key of its own: an engine that holds keys would have bob revoked from then on. */
+async function generatedThenRevoked(p: CryptoProvider, lifecycle: KeyLifecycle, signal?: AbortSignal): Promise<void> {
+  const { key } = await p.generate({ userId: "xmpp:a@example.org" }, { signal })
+  await lifecycle.revoke(key, { signal })
+}
+
+async function closedThenOpened(secrets: SecretTransfer, signal?: AbortSignal): Promise<void> {
+  const sealed = await secrets.encryptWithPassword(utf8(TEXT), { signal, password: PASSPHRASE })
+  await secrets.decryptWithPassword(sealed, { signal, password: PASSPHRASE })
+}
+
+/** What an engine has, works; but not every program signs without encrypting. */
+async function succeed(calls: readonly Promise<unknown>[]): Promise<void> {
+  for (const result of await Promise.allSettled(calls)) {
+    if (result.status === "rejected" && !isAurochsError(result.reason, "UNSUPPORTED")) throw result.reason
+  }
 }
 
 /** One call of each kind, of which some succeed, some fail, and some are aborted on their way. */
@@ -55,12 +74,16 @@ async function everything(p: CryptoProvider, alice: SecretKey): Promise<void> {
   await failure(open(fromBase64(packagingFixtures.toMallory)))
   await failure(p.encrypt(utf8(TEXT), { recipients: [await p.inspect(certificate("expired"))], now: NOW }))
   await failure(p.importSecret(fromBase64(secretFixtures.lockedBob), { passphrase: utf8(PASSPHRASE) }))
-  await Promise.allSettled(withSecrets(p, bob))
+  if (p.secrets !== undefined) {
+    const password = PASSPHRASE
+    await failure(p.secrets.decryptWithPassword(fromBase64(packagingFixtures.passwordOnly), { password }))
+  }
+  await succeed(withSecrets(p, bob))
   for (const ms of [0, 5, 50]) {
     const controller = new AbortController()
     const { signal } = controller
     const calls = [
-      ...(ms === 5 ? withSecrets(p, bob, signal) : []),
+      ...(ms === 0 ? [] : withSecrets(p, bob, signal)),
       p.signcrypt(utf8(TEXT), { signal, recipients, signWith: alice }),
       open(sealed, signal),
       p.generate({ userId: "xmpp:a@example.org" }, { signal }),
@@ -93,21 +116,27 @@ export const leakCases: readonly Case<CryptoProvider>[] = [
     title: "no file that is left holds a text, a passphrase or a secret key",
     run: (p) =>
       watched(async (place) => {
+        // Where an engine keeps its keys, it does from the beginning: a homedir, for instance.
+        const store = place.entries()
         await everything(p, await newKey(p, "alice"))
         const { fingerprint } = await p.inspect(certificate("bob"))
         const holding = (secrets: readonly Uint8Array[]) => {
           const spelled = secrets.flatMap(spellings)
-          const files = place.files().map(({ path, bytes }) => ({ path, content: saidBy(bytes) }))
-          return files.filter(({ content }) => spelled.some((one) => content.includes(one))).map(({ path }) => path)
+          return place.files().filter(({ bytes }) => {
+            const content = saidBy(bytes)
+            return spelled.some((one) => content.includes(one))
+          })
         }
         const ofTexts = () => holding([utf8(TEXT), utf8(PASSPHRASE)])
-        if (!(await eventually(() => ofTexts().length === 0))) expect(ofTexts()).toEqual([])
-        // An engine that holds its keys has a secret in one place, which is its store, and nowhere else.
-        const places = (await p.secretKey(fingerprint)) === undefined ? 0 : 1
-        const ofKeys = () => holding([secretBytes()])
-        if (!(await eventually(() => ofKeys().length <= places))) {
-          expect(ofKeys(), `at most ${places} of these`).toHaveLength(places)
+        if (!(await eventually(() => ofTexts().length === 0))) expect(ofTexts().map(({ path }) => path)).toEqual([])
+        // An engine that holds its keys has a secret in one file of its store at most, and nowhere else.
+        const holds = (await p.secretKey(fingerprint)) !== undefined
+        const ofKeys = () => {
+          const [one, ...more] = holding([secretBytes()])
+          const isStored = holds && one !== undefined && store.includes(one.entry)
+          return [...(one === undefined || isStored ? [] : [one]), ...more]
         }
+        if (!(await eventually(() => ofKeys().length === 0))) expect(ofKeys().map(({ path }) => path)).toEqual([])
       }),
   },
   {

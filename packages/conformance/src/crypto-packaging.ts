@@ -44,6 +44,19 @@ async function tryOpen(p: CryptoProvider, bytes: Uint8Array): Promise<unknown> {
   return p.open(bytes, { decryptWith: [await secret(p, "bob")], verifyWith: [] })
 }
 
+const SIGNATURE = 2
+const LITERAL = 11
+
+/** Of whom this has a valid signature, if it is read at all; only alice is known. */
+async function validOf(p: CryptoProvider, message: Uint8Array): Promise<readonly string[]> {
+  const verifyWith = [await p.inspect(certificate("alice"))]
+  const opened = await p.open(message, { decryptWith: [], verifyWith }).catch((error: unknown) => {
+    if (isAurochsError(error, "BAD_DATA")) return undefined
+    throw error
+  })
+  return (opened?.signatures ?? []).flatMap((one) => (one.kind === "valid" ? [one.certificate] : []))
+}
+
 /** How a message may be packaged, and how not. */
 export const packagingCases: readonly Case<CryptoProvider>[] = [
   readable("ZIP, ZLIB and BZIP2 are read within the limits", ["zip", "zlib", "bzip2"]),
@@ -157,6 +170,14 @@ export const packagingCases: readonly Case<CryptoProvider>[] = [
       expect(valid.length).toBeLessThanOrEqual(1)
       const { fingerprint } = await p.inspect(certificate("alice"))
       for (const one of valid) expect(one).toMatchObject({ certificate: fingerprint })
+      // The same of what is not encrypted, with its own text and with another.
+      const [, own, signature] = packets(fromBase64(signatureFixtures.signedOnly)).map(({ body }) => body)
+      const other = flipped(own ?? utf8(""), (own ?? utf8("")).length - 1)
+      for (const literal of [own ?? utf8(""), other]) {
+        const message = concat(packet(SIGNATURE, signature ?? utf8("")), packet(LITERAL, literal))
+        const verdicts = await validOf(p, message)
+        expect(verdicts.filter((one) => literal === other || one !== fingerprint)).toEqual([])
+      }
     },
   },
   {

@@ -24,12 +24,21 @@ function node(): Node | undefined {
 
 const VARIABLES = ["TMPDIR", "TEMP", "TMP"]
 
+/** A regular file. */
+export interface PlacedFile {
+  readonly path: string
+  /** What it lies below, or itself: one of {@link Place.entries}. */
+  readonly entry: string
+  readonly bytes: Uint8Array
+  readonly modes: readonly number[]
+}
+
 /** A temporary folder that only the present case uses, until it is disposed. */
 export interface Place extends Disposable {
   /** What lies in it, without what is below. */
   entries(): string[]
   /** Every regular file below it, with its permissions and those of the folders around it. */
-  files(): { readonly path: string; readonly bytes: Uint8Array; readonly modes: readonly number[] }[]
+  files(): PlacedFile[]
 }
 
 /**
@@ -57,15 +66,16 @@ export function temporaryPlace(): Place | undefined {
 }
 
 function look({ fs, path }: Node, folder: string): Omit<Place, typeof Symbol.dispose> {
-  const below = (parent: string, modes: readonly number[]): ReturnType<Place["files"]> =>
+  const below = (parent: string, modes: readonly number[], entry?: string): PlacedFile[] =>
     names(fs, parent).flatMap((name) => {
       const at = path.join(parent, name)
       // It may be gone by now.
       const stat = fs.lstatSync(at, { throwIfNoEntry: false })
       if (stat === undefined) return []
       const all = [...modes, stat.mode & 0o777]
-      if (stat.isDirectory()) return below(at, all)
-      return stat.isFile() ? [{ path: at, bytes: read(fs, at), modes: all }] : []
+      const top = entry ?? name
+      if (stat.isDirectory()) return below(at, all, top)
+      return stat.isFile() ? [{ path: at, entry: top, bytes: read(fs, at), modes: all }] : []
     })
   return { entries: () => names(fs, folder).sort(), files: () => below(folder, []) }
 }

@@ -251,8 +251,9 @@ export const sealingCases: readonly Case<CryptoProvider>[] = [
         await expectCode(call, "NO_USABLE_KEY", { leftOut: [{ fingerprint: bad.fingerprint, because }] })
         const [signWith, alice] = [await aliceUnder(p, name), await secret(p, "alice")]
         const recipients = [alice.certificate]
-        await expectCode(p.sign(utf8("x"), { signWith }), "NO_USABLE_KEY")
-        await expectCode(p.signcrypt(utf8("x"), { recipients, signWith }), "NO_USABLE_KEY")
+        const leftOut = [{ fingerprint: bad.fingerprint, because }]
+        await expectCode(p.sign(utf8("x"), { signWith }), "NO_USABLE_KEY", { leftOut })
+        await expectCode(p.signcrypt(utf8("x"), { recipients, signWith }), "NO_USABLE_KEY", { leftOut })
         expect(await p.inspect(certificate(name), { now: EARLY })).toMatchObject({ canEncrypt: true, canSign: true })
       }
     },

@@ -27,7 +27,8 @@ function byFingerprint(good: CryptoProvider) {
     for (const key of keys) made.set(key.certificate.fingerprint, key)
     return keys
   }
-  return { importSecret, any: (key: SecretKey) => made.get(key.certificate.fingerprint) ?? key }
+  const held = (fingerprint: string) => made.get(fingerprint)
+  return { importSecret, held, any: (key: SecretKey) => held(key.certificate.fingerprint) ?? key }
 }
 
 /** Puts the text into a file while it seals it. */
@@ -204,6 +205,61 @@ export const conduct: readonly Planted[] = [
         adopt: async (key, bytes) => (await lifecycle.adopt?.(key, bytes)) ?? key,
       },
     }),
+  },
+  {
+    how: "asks for no signal where it tells of its keys",
+    caught: ["an aborted signal ends every call with ABORTED"],
+    plant: ({ keyFacts }) => ({
+      keyFacts: keyFacts && {
+        ...keyFacts,
+        signingKey: (key, { now }) => keyFacts.signingKey(key, { now }),
+      },
+    }),
+  },
+  {
+    how: "exports a secret key through a file that it leaves behind when it is aborted",
+    caught: ["no temporary file is left behind: after success, failure or abort"],
+    plant: ({ secrets }) => ({
+      secrets: secrets && {
+        ...secrets,
+        async export(key, options) {
+          const file = join(tmpdir(), `planted-${Math.random()}`)
+          writeFileSync(file, "a secret key", { mode: 0o600 })
+          await pause(20)
+          if (options.signal?.aborted) throw new AurochsError("ABORTED", "aborted", undefined)
+          rmSync(file)
+          return secrets.export(key, options)
+        },
+      },
+    }),
+  },
+  {
+    how: "revokes a key through a file that it leaves behind",
+    caught: ["no temporary file is left behind: after success, failure or abort"],
+    plant: ({ lifecycle }) => ({
+      lifecycle: lifecycle && {
+        ...lifecycle,
+        async revoke(key, options) {
+          const revoked = await lifecycle.revoke(key, options)
+          writeFileSync(join(tmpdir(), `planted-${Math.random()}`), revoked.bytes, { mode: 0o600 })
+          return revoked
+        },
+      },
+    }),
+  },
+  {
+    how: "holds its keys, and has a copy of what it imports beside its store",
+    caught: ["no file that is left holds a text, a passphrase or a secret key"],
+    plant: (good) => {
+      const { importSecret, held } = byFingerprint(good)
+      return {
+        importSecret(secret, options) {
+          appendFileSync(join(tmpdir(), "planted.key"), secret, { mode: 0o600 })
+          return importSecret(secret, options)
+        },
+        secretKey: async (fingerprint) => held(fingerprint),
+      }
+    },
   },
   {
     how: "exports a secret key through a file that it leaves behind",

@@ -34,6 +34,16 @@ export const sealing: readonly Planted[] = [
     }),
   },
   {
+    how: "signs and encrypts with a key that was good once",
+    caught: ["A4 A21: a key whose only User ID was revoked or has expired is not encrypted to, and does not sign"],
+    plant: (good) => ({
+      signcrypt: (plaintext, options) =>
+        unless(good.signcrypt(plaintext, options), "NO_USABLE_KEY", () =>
+          good.signcrypt(plaintext, { ...options, now: new Date("2025-03-01T00:00:00Z") }),
+        ),
+    }),
+  },
+  {
     how: "has no name",
     caught: ["an engine tells its name, and which verdicts it gives"],
     plant: () => ({ name: "" }),

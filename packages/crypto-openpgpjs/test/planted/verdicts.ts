@@ -1,4 +1,4 @@
-import type { Opened } from "@aurochs/crypto"
+import type { Opened, SignatureVerdict } from "@aurochs/crypto"
 import * as pgp from "openpgp"
 import { bogus, judges, opens, type Planted } from "./plant.ts"
 
@@ -15,6 +15,22 @@ export const verdicts: readonly Planted[] = [
         const [given] = options.verifyWith
         if (given === undefined || opened.signatures.length === 0) return opened
         return { ...opened, signatures: [{ ...bogus, certificate: given.fingerprint }] }
+      },
+    }),
+  },
+  {
+    how: "looks only at who made a signature that stands before a text",
+    caught: ["a signature before its text (RFC 9580 §10.3) counts for that text and its signer only, or is not read"],
+    plant: (good) => ({
+      async open(message, options) {
+        const opened = await good.open(message, options)
+        // 0xc2: a signature packet, with which no other message begins.
+        const counts = (one: SignatureVerdict) => message[0] === 0xc2 && one.kind === "invalid"
+        const certificate = options.verifyWith[0]?.fingerprint ?? bogus.certificate
+        return {
+          ...opened,
+          signatures: opened.signatures.map((one) => (counts(one) ? { ...bogus, certificate } : one)),
+        }
       },
     }),
   },
