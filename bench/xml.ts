@@ -1,6 +1,6 @@
 import { contentElement, parseXml, serializeXml } from "@aurochs/xml"
 import * as ltx from "ltx"
-import { paired } from "./kit/paired.ts"
+import { paired, WARM_UP_MS } from "./kit/paired.ts"
 import type { BenchContext, BenchModule, Row } from "./kit/types.ts"
 import { CONTENT_BYTES, signcryptText } from "./workload.ts"
 
@@ -34,6 +34,7 @@ export const xml: BenchModule = {
           { side: "xml+codec", ratioTo: "ltx" },
           { side: "xml-write", ratioTo: "ltx-write" },
         ],
+        warmUpMs: n === CONTENT_BYTES ? WARM_UP_MS : undefined,
       })
     }
   },

@@ -59,7 +59,8 @@ Every number on this page was measured by \`npm run bench\`; \`docs/performance/
 
 - **Ratios count, absolute numbers say little.** The sides of a bench take turns within each round, so a machine that is
   busy with other things slows all of them down alike. Operations per second say what this machine did at that moment.
-- What runs for the first time runs for three seconds before anything is measured: a bot that has just started is slower.
+- Where sides take turns, what runs for the first time runs for three seconds before it is measured: a bot that has just
+  started is slower.
 - *Ratio* is the median over the paired rounds of the speed of a side over that of the side it is held against;
   *interval* is the 95 % interval of that median. A goal counts as reached where the interval reaches it. A bound on a
   number (≥, ≤) holds or does not, on this machine at that moment.

@@ -162,7 +162,7 @@ describe("docs/write-a-provider.md", () => {
     ])
   })
 
-  test("4, 5: written, everything is green", async () => {
+  test("4, 5: written, everything is green", { timeout: 180_000 }, async () => {
     follow("4. An engine that needs another")
     expect(commands("5. Green")).toEqual(["npm test -- --project crypto-sample"])
     expect(await compile()).toBe("")

@@ -206,12 +206,13 @@ describe("graceful stop", () => {
   test("a handler that does not end is given up after the grace, told by ctx.signal, and left for the next start", async () => {
     const world = createWorld()
     const juliet = await createPeer(world, "juliet")
-    const told = Promise.withResolvers<void>()
+    const [begun, told] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
     const storage = lastingStorage()
     const bot = await startBot(
       world,
       (bot) =>
         bot.text(async (ctx) => {
+          begun.resolve()
           await new Promise<void>((_, reject) => {
             ctx.signal.addEventListener("abort", () => {
               told.resolve()
@@ -223,7 +224,7 @@ describe("graceful stop", () => {
     )
     await juliet.say(botJid, bot.certificate, "one")
     await eventually(async () => expect(await Array.fromAsync(storage.archive.unhandled(botJid))).toHaveLength(1))
-    await new Promise((resolve) => setTimeout(resolve, 100))
+    await begun.promise
     await bot.stop()
     await told.promise
     expect(await Array.fromAsync(storage.archive.unhandled(botJid))).toHaveLength(1)

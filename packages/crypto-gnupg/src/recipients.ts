@@ -87,7 +87,10 @@ function whyNot(info: CertificateInfo, now: Date): string {
   if (info.revokedAt !== undefined) return "revoked"
   if (info.expiresAt !== undefined && info.expiresAt <= now) return "expired"
   if (info.createdAt > now) return "not-yet-valid"
-  return info.userIds.some((one) => one.status === "valid") ? "no-sign-flag" : "no-user-id"
+  const statuses = info.userIds.map(({ status }) => status)
+  if (statuses.includes("valid")) return "no-sign-flag"
+  if (statuses.includes("revoked")) return "revoked"
+  return statuses.includes("expired") ? "expired" : "no-user-id"
 }
 
 /** Whose it is, from its first `xmpp:` User ID. */

@@ -231,12 +231,17 @@ export const sealing: readonly Planted[] = [
     how: "takes an abort on the way for a failure of its program",
     caught: ["a call that is aborted at any moment ends soon: with ABORTED, or with what it had ready"],
     plant: (good) =>
-      every(good, async (run, { signal }) => {
-        if (signal === undefined || signal.aborted) return run()
-        const result = await run()
-        await pause(40)
-        if (signal.aborted) throw new AurochsError("BACKEND", "killed", { backend: "planted" })
-        return result
-      }),
+      every(
+        good,
+        async (run, { signal }) => {
+          if (signal?.aborted) throw new AurochsError("ABORTED", "aborted", undefined)
+          const result = await run()
+          if (signal === undefined) return result
+          await pause(40)
+          if (signal.aborted) throw new AurochsError("BACKEND", "killed", { backend: "planted" })
+          return result
+        },
+        ({ signal: _, ...options }) => options,
+      ),
   },
 ]

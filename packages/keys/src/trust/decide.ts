@@ -40,9 +40,9 @@ export async function decideKey(o: DecideOptions): Promise<KnownKey> {
   else {
     // Others may have merged something into the certificate since.
     const key = await keyOf(o)
-    const stays = o.unlessDistrusted && key.approval === "distrusted"
-    const decided = (stored: KnownKey) => ({ ...stored, approval: o.approval })
-    if (!stays) await putOver(o.keys, decided(key), key, decided, call)
+    const stays = (stored: KnownKey) => o.unlessDistrusted && stored.approval === "distrusted"
+    const decidedOn = (stored: KnownKey) => (stays(stored) ? stored : { ...stored, approval: o.approval })
+    if (!stays(key)) await putOver(o.keys, decidedOn(key), key, decidedOn, call)
   }
   const decided = await keyOf(o)
   // Somebody else distrusted it meanwhile: so the log does not end with a decision that was not taken.
